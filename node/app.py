@@ -1,0 +1,59 @@
+"""The pss node put together from its services."""
+
+from __future__ import annotations
+
+from node.config import Options, client_name
+from node.crypto.secp256k1 import PrivateKey
+from node.p2p.server import ServerConfig
+from node.pss.service import PssService
+from node.service.datadir import load_or_create_key
+from node.service.service import Service, ServiceContext
+from node.service.stack import NodeConfig, ServiceNode
+from node.swarm.service import OverlayService
+
+INSTANCE_NAME = "pss"
+"""Directory inside the data directory."""
+BZZ_KEY_FILE = "bzzkey"
+
+
+def build_node(options: Options) -> ServiceNode:
+    """A service node with the overlay and pss on it, not started yet."""
+    node = ServiceNode(
+        NodeConfig(
+            name=INSTANCE_NAME,
+            client_name=client_name(),
+            data_dir=options.data_dir,
+            ipc_path=options.ipc_path,
+            http=options.http,
+            ws=options.ws,
+            p2p=ServerConfig(
+                private_key=options.node_key,
+                listen_addr=options.listen_addr,
+                advertise_ip=options.advertise_ip,
+                max_peers=options.max_peers,
+                static_nodes=options.bootnodes,
+            ),
+        )
+    )
+    key: PrivateKey | None = options.bzz_key
+
+    def overlay(context: ServiceContext) -> Service:
+        nonlocal key
+        if key is None:
+            assert context.instance_dir is not None
+            key = load_or_create_key(context.instance_dir / BZZ_KEY_FILE)
+        return OverlayService(
+            context,
+            key=key.public,
+            network_id=options.network_id,
+            light=options.light,
+            auto_connect=options.auto_connect,
+        )
+
+    def pss(context: ServiceContext) -> Service:
+        assert key is not None
+        return PssService(context, key=key)
+
+    node.register(overlay)
+    node.register(pss)
+    return node

@@ -1,0 +1,1 @@
+"""The devp2p base protocol: Hello, Disconnect, Ping, capabilities, typed protocols (spec 02)."""

@@ -1,0 +1,86 @@
+"""Whom to dial and when (spec 02 section 9.5): static nodes, kept connected. No sockets, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from node.enode import Node
+from node.ids import NodeId
+
+MAX_ACTIVE_DIALS = 16
+REDIAL_S = 35.0
+"""From the end of one attempt to the next for the same node; longer than the inbound throttle of its target."""
+DIAL_TIMEOUT_S = 15.0
+"""For the TCP connection."""
+
+
+@dataclass(slots=True)
+class _Static:
+    node: Node
+    control: bool
+    """The next attempt is one that somebody asked for, not a redial or a suggestion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """An attempt to make now."""
+
+    node: Node
+    control: bool
+
+
+class DialScheduler:
+    """The list of nodes to stay connected with."""
+
+    def __init__(self) -> None:
+        self._static: dict[NodeId, _Static] = {}
+        self._not_before: dict[NodeId, float] = {}
+        self._dialing: set[NodeId] = set()
+
+    def __contains__(self, node_id: object) -> bool:
+        return node_id in self._static
+
+    @property
+    def nodes(self) -> list[Node]:
+        return [static.node for static in self._static.values()]
+
+    def add(self, node: Node, *, control: bool = False, immediately: bool = False) -> None:
+        """Stay connected with `node` from now on.
+
+        Args:
+            control: somebody asked for it.
+            immediately: forget that it was tried lately. The reference waits out REDIAL_S even then; where the target
+                does not throttle (local networks), somebody who asks for a connection should get one.
+        """
+        self._static[node.id] = _Static(node, control)
+        if immediately:
+            self._not_before.pop(node.id, None)
+
+    def remove(self, node_id: NodeId) -> None:
+        self._static.pop(node_id, None)
+
+    def due(self, *, connected: Collection[NodeId], now: float) -> list[Dial]:
+        """The attempts to begin now; the caller reports each end with :meth:`finished`."""
+        for node_id in [n for n, t in self._not_before.items() if t <= now]:
+            del self._not_before[node_id]
+        dials = []
+        for node_id, static in self._static.items():
+            if len(self._dialing) >= MAX_ACTIVE_DIALS:
+                break
+            if node_id in connected or node_id in self._dialing or node_id in self._not_before:
+                continue
+            self._dialing.add(node_id)
+            dials.append(Dial(static.node, static.control))
+            static.control = False
+        return dials
+
+    def finished(self, node_id: NodeId, *, now: float) -> None:
+        """An attempt is over, whether a peer came of it or not."""
+        self._dialing.discard(node_id)
+        self._not_before[node_id] = now + REDIAL_S
+
+    def next_deadline(self) -> float | None:
+        """When :meth:`due` may have more to say; None if only a change can tell."""
+        waiting = [t for n, t in self._not_before.items() if n in self._static]
+        return min(waiting, default=None)

@@ -1,0 +1,151 @@
+"""What a subprotocol brings, and its end of a connection (spec 02 section 7)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from node.errors import LocalProtocolError, PeerDisconnected
+from node.events import Kind
+from node.ids import NodeId
+
+if TYPE_CHECKING:
+    from node.p2p.peer import Peer
+
+MAX_INBOX_MESSAGES = 64
+"""Messages that wait for a protocol to read them before the socket is paused; ours (the reference has 0)."""
+
+Handler = Callable[[int, bytes], None]
+"""Takes (code, payload) of one message; runs to its end before the next one is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """A subprotocol: a name, a version, how many message codes, and what to run with each peer."""
+
+    name: str
+    version: int
+    length: int
+    run: Callable[[Peer, MessagePipe], Awaitable[None]]
+    """Started once for each connection. When it returns or raises, the whole connection ends."""
+    node_info: Callable[[], Any] | None = None
+    peer_info: Callable[[NodeId], Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as a protocol sees it."""
+
+    code: int
+    """Relative to the protocol."""
+    payload: bytes
+
+
+class MessagePipe:
+    """One protocol's messages on one connection."""
+
+    def __init__(self, peer: Peer, protocol: Protocol, offset: int) -> None:
+        self.peer, self.protocol, self.offset = peer, protocol, offset
+        self._inbox: deque[Message] = deque()
+        self._wakeup: asyncio.Event = asyncio.Event()
+        self._handler: Handler | None = None
+        self._failure: BaseException | None = None
+        self._ended: PeerDisconnected | None = None
+
+    # -- the protocol's side
+
+    async def read(self) -> Message:
+        """The next message.
+
+        Raises:
+            PeerDisconnected: the session is over.
+        """
+        while not self._inbox:
+            if self._ended is not None:
+                raise self._ended
+            self._wakeup.clear()
+            await self._wakeup.wait()
+        message = self._inbox.popleft()
+        if len(self._inbox) == MAX_INBOX_MESSAGES // 2:
+            self.peer.inbox_drained()
+        self._note(Kind.MSG_RECV, message.code, message.payload)
+        return message
+
+    async def serve(self, handler: Handler) -> None:
+        """Call `handler` with every message, in order and without a task in between, until the session ends.
+
+        Raises:
+            Exception: whatever `handler` raised first.
+        """
+        while self._inbox:
+            message = await self.read()
+            handler(message.code, message.payload)
+        self._handler = handler
+        try:
+            while self._ended is None and self._failure is None:
+                self._wakeup.clear()
+                await self._wakeup.wait()
+        finally:
+            self._handler = None
+        if self._failure is not None:
+            raise self._failure
+
+    def send_nowait(self, code: int, payload: bytes) -> None:
+        """Hand a message to the socket's buffer. Look at :attr:`congested` before sending much.
+
+        Raises:
+            LocalProtocolError: not a code of this protocol, or too long for a frame; the connection is untouched.
+            PeerDisconnected: the session is over.
+        """
+        if self._ended is not None:
+            raise PeerDisconnected("shutting down", reason=self._ended.reason, by_remote=self._ended.by_remote)
+        if not 0 <= code < self.protocol.length:
+            raise LocalProtocolError(
+                f"invalid message code: {self.protocol.name} has {self.protocol.length} codes, not handled: {code}"
+            )
+        self.peer.link.send(self.offset + code, payload)
+        self._note(Kind.MSG_SEND, code, payload)
+
+    async def send(self, code: int, payload: bytes) -> None:
+        """Like :meth:`send_nowait`, then wait while the peer reads too slowly."""
+        self.send_nowait(code, payload)
+        await self.peer.link.drained()
+
+    @property
+    def congested(self) -> bool:
+        """Whether the socket's buffer is so full that more should wait or go elsewhere."""
+        return self.peer.link.congested
+
+    @property
+    def closed(self) -> bool:
+        return self._ended is not None
+
+    # -- the peer's side
+
+    def deliver(self, code: int, payload: bytes) -> bool:
+        """Give the protocol a message; False asks the peer to stop reading for now."""
+        if self._handler is not None:
+            if self._failure is None:
+                self._note(Kind.MSG_RECV, code, payload)
+                try:
+                    self._handler(code, payload)
+                except Exception as error:  # whatever a protocol raises ends its run, in serve()
+                    self._failure = error
+                    self._wakeup.set()
+            return True
+        self._inbox.append(Message(code, payload))
+        self._wakeup.set()
+        return len(self._inbox) < MAX_INBOX_MESSAGES
+
+    def end(self, why: PeerDisconnected) -> None:
+        """No more messages: readers are told, what waits unread is dropped."""
+        self._ended = why
+        self._inbox.clear()
+        self._wakeup.set()
+
+    def _note(self, kind: Kind, code: int, payload: bytes) -> None:
+        if self.peer.msg_events:
+            self.peer.emit(kind, protocol=self.protocol.name, code=code, size=len(payload))

@@ -1,0 +1,382 @@
+"""The p2p server: listens, dials, admits peers, runs protocols on them, stops (spec 02 sections 2 and 9)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from node.crypto.secp256k1 import PrivateKey
+from node.devp2p.capability import announce, match_protocols
+from node.devp2p.messages import BASE_VERSION, Hello
+from node.disconnect import DisconnectReason
+from node.enode import IPAddress, Node, parse_ip
+from node.enr import sign_record
+from node.errors import ConfigError, DialFailed
+from node.events import EventBus, Kind
+from node.ids import NodeId
+from node.p2p import admission
+from node.p2p.dialer import DIAL_TIMEOUT_S, DialScheduler
+from node.p2p.link import Link, format_endpoint
+from node.p2p.peer import Peer
+from node.p2p.protocol import Protocol
+from node.tasks import TaskOwner
+
+log = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S = 1.5
+"""For peers to be told and torn down on stop; SIGTERM has to end a node in two seconds."""
+ACCEPT_RETRY_S = 0.1
+"""Pause of the accept loop when the process is out of file descriptors."""
+LISTEN_BACKLOG = 128
+_TEMPORARY = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EINTR}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """How a server is set up (spec 02 section 9.1)."""
+
+    private_key: PrivateKey | None = None
+    """A server cannot do without one; a service node fills it in."""
+    name: str = ""
+    """Client name in Hello."""
+    protocols: Sequence[Protocol] = ()
+    listen_addr: str = ""
+    """``host:port`` for TCP; an empty host means all interfaces, port 0 lets the system choose, "" does not listen."""
+    advertise_ip: IPAddress = field(default_factory=lambda: parse_ip("127.0.0.1"))
+    """The address others should dial."""
+    max_peers: int = 50
+    max_pending_peers: int = 50
+    """Inbound connections in setup at the same time; accepting pauses above."""
+    static_nodes: Sequence[Node] = ()
+    trusted_nodes: Sequence[Node] = ()
+    net_restrict: Collection[admission.Network] = ()
+    enable_msg_events: bool = False
+
+
+class Server:
+    """One node's connections::
+
+    async with Server(ServerConfig(private_key=key, listen_addr="127.0.0.1:0")) as server:
+        server.add_peer(other)
+    """
+
+    def __init__(self, config: ServerConfig, *, events: EventBus | None = None) -> None:
+        if config.private_key is None:
+            raise ConfigError("Server.PrivateKey must be set to a non-nil key")
+        self.config = config
+        self.events = events or EventBus()
+        self.key = config.private_key
+        self.id: NodeId = self.key.public.node_id
+        self.listen_addr = config.listen_addr
+        """As configured; once started, the actual address."""
+        self.running = False
+        self._listener: socket.socket | None = None
+        self._port = 0
+        self._peers: dict[NodeId, Peer] = {}
+        self._links: set[Link] = set()
+        self._trusted = {node.id for node in config.trusted_nodes}
+        self._dialer = DialScheduler()
+        self._dial_wakeup = asyncio.Event()
+        self._throttle = admission.InboundThrottle()
+        self._tasks = TaskOwner()
+        self._peer_tasks = TaskOwner()
+        self._slots: asyncio.Semaphore
+        self._limits = admission.Limits(max_peers=config.max_peers, max_inbound=config.max_peers)
+
+    # -- starting and stopping
+
+    async def start(self) -> None:
+        """Listen and begin to dial.
+
+        Raises:
+            ConfigError: running already, or the address cannot be had; the text names it.
+        """
+        if self.running:
+            raise ConfigError("server already running")
+        self._slots = asyncio.Semaphore(self.config.max_pending_peers)
+        if self.config.listen_addr:
+            self._listener = _bind(self.config.listen_addr)
+            self.listen_addr = format_endpoint(self._listener.getsockname())
+            self._port = self._listener.getsockname()[1]
+            self._tasks.spawn(self._accept_loop(self._listener), name="p2p accept")
+        self.running = True
+        for node in self.config.static_nodes:
+            self._dialer.add(node, control=True)
+        self._tasks.spawn(self._dial_loop(), name="p2p dial")
+
+    async def stop(self) -> None:
+        """Tell every peer and wait for its end; stopping twice does nothing."""
+        if not self.running:
+            return
+        self.running = False
+        await self._tasks.aclose()
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        for peer in self._peers.values():
+            peer.disconnect(DisconnectReason.QUITTING)
+        for link in [link for link in self._links if link.sink is None]:
+            link.close(None, ConfigError("server stopped"))
+        await self._peer_tasks.wait(timeout_s=STOP_TIMEOUT_S)
+        await self._peer_tasks.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # -- peers
+
+    @property
+    def peers(self) -> list[Peer]:
+        """The connected peers."""
+        return list(self._peers.values())
+
+    @property
+    def peer_count(self) -> int:
+        return len(self._peers)
+
+    def peer(self, node_id: NodeId) -> Peer | None:
+        return self._peers.get(node_id)
+
+    def add_peer(self, node: Node, *, control: bool = True) -> None:
+        """Connect to `node` and stay connected until :meth:`remove_peer`; returns at once.
+
+        Args:
+            control: somebody asks for it, as opposed to the overlay suggesting it.
+
+        Raises:
+            DialFailed: the node has no address, is outside the networks allowed, or is this one.
+        """
+        if node.id == self.id:
+            raise DialFailed(node.url, "that is this node")
+        if node.ip is None or not node.tcp:
+            raise DialFailed(node.url, "it has no address and TCP port to dial")
+        if admission.restricted(node.ip, self.config.net_restrict):
+            raise DialFailed(node.url, "its address is outside the allowed networks")
+        self._dialer.add(node, control=control, immediately=control and admission.is_lan(node.ip))
+        self._dial_wakeup.set()
+
+    def remove_peer(self, node_id: NodeId) -> None:
+        """Disconnect from a node and do not dial it again."""
+        self._dialer.remove(node_id)
+        peer = self._peers.get(node_id)
+        if peer is not None:
+            peer.disconnect(DisconnectReason.REQUESTED)
+
+    def add_trusted_peer(self, node_id: NodeId) -> None:
+        """Let a node in whatever the limits say."""
+        self._trusted.add(node_id)
+        self._update_trust(node_id, True)
+
+    def remove_trusted_peer(self, node_id: NodeId) -> None:
+        self._trusted.discard(node_id)
+        self._update_trust(node_id, False)
+
+    def _update_trust(self, node_id: NodeId, trusted: bool) -> None:
+        peer = self._peers.get(node_id)
+        if peer is not None:
+            peer.trusted = trusted
+
+    # -- who we are
+
+    @property
+    def node(self) -> Node:
+        """This node as others should dial it."""
+        return Node(self.key.public, self.config.advertise_ip, self._port, 0)
+
+    def node_info(self) -> dict[str, Any]:
+        """NodeInfo as the admin API gives it (spec 02 section 9.3)."""
+        protocols: dict[str, Any] = {}
+        for protocol in self.config.protocols:
+            protocols.setdefault(protocol.name, protocol.node_info() if protocol.node_info else "unknown")
+        return {
+            "id": self.id.hex(),
+            "name": self.config.name,
+            "enode": self.node.url,
+            "enr": sign_record(self.key, seq=1, ip=self.config.advertise_ip, tcp=self._port),
+            "ip": str(self.config.advertise_ip),
+            "ports": {"discovery": 0, "listener": self._port},
+            "listenAddr": self.listen_addr,
+            "protocols": protocols,
+        }
+
+    def peers_info(self) -> list[dict[str, Any]]:
+        """PeerInfo of all peers, ascending by id."""
+        return sorted((peer.info() for peer in self._peers.values()), key=lambda info: info["id"])
+
+    # -- listening and dialing
+
+    async def _accept_loop(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._slots.acquire()
+            try:
+                sock, address = await loop.sock_accept(listener)
+            except OSError as error:
+                self._slots.release()
+                if error.errno not in _TEMPORARY:
+                    raise
+                log.warning("accept: %s; going on", error)
+                await asyncio.sleep(ACCEPT_RETRY_S)
+                continue
+            ip = parse_ip(address[0].partition("%")[0])
+            if admission.restricted(ip, self.config.net_restrict) or not self._throttle.admit(ip, loop.time()):
+                self._slots.release()
+                sock.close()
+                continue
+            self._tasks.spawn(self._set_up_inbound(sock), name="p2p inbound setup")
+
+    async def _set_up_inbound(self, sock: socket.socket) -> None:
+        try:
+            _, link = await asyncio.get_running_loop().connect_accepted_socket(self._new_link, sock)
+            await link.settled
+        except OSError as error:
+            log.debug("inbound connection: %s", error)
+            sock.close()
+        finally:
+            self._slots.release()
+
+    async def _dial_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            self._dial_wakeup.clear()
+            for dial in self._dialer.due(connected=self._peers, now=loop.time()):
+                self._tasks.spawn(
+                    self._dial(dial.node, control=dial.control), name=f"p2p dial {dial.node.id.hex()[:8]}"
+                )
+            deadline = self._dialer.next_deadline()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._dial_wakeup.wait()
+            except TimeoutError:
+                pass
+
+    async def _dial(self, node: Node, *, control: bool) -> None:
+        loop = asyncio.get_running_loop()
+        peer_id = node.id.hex()
+        self.events.emit(Kind.DIAL, peer=peer_id, remote=f"{node.ip}:{node.tcp}", control=control)
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT_S):
+                _, link = await loop.create_connection(
+                    lambda: self._new_link(dialed=node, static=True), str(node.ip), node.tcp
+                )
+            await link.settled
+            failure = link.error if link.sink is None else None
+        except TimeoutError:
+            failure = TimeoutError(f"no TCP connection within {DIAL_TIMEOUT_S:g} s")
+        except OSError as error:
+            failure = error
+        finally:
+            self._dialer.finished(node.id, now=loop.time())
+            self._dial_wakeup.set()
+        if failure is not None:
+            text = str(failure) or type(failure).__name__
+            log.info("dialing %s failed: %s", node.url, text)
+            self.events.emit(Kind.DIAL_FAILED, peer=peer_id, remote=f"{node.ip}:{node.tcp}", reason=text)
+
+    def _new_link(self, *, dialed: Node | None = None, static: bool = False) -> Link:
+        link = Link(self, self.key, dialed=dialed, static=static)
+        self._links.add(link)
+        return link
+
+    # -- what links ask (the Owner of node.p2p.link)
+
+    def hello(self) -> Hello:
+        return Hello(
+            version=BASE_VERSION,
+            name=self.config.name,
+            caps=announce(self.config.protocols),
+            id=self.key.public.raw,
+        )
+
+    def check_handshaken(self, link: Link) -> DisconnectReason | None:
+        return self._refusal(link)
+
+    def check_hello(self, link: Link, hello: Hello) -> DisconnectReason | None:
+        matches = match_protocols(hello.caps, self.config.protocols)
+        if self.config.protocols and not matches:
+            return DisconnectReason.USELESS_PEER
+        reason = self._refusal(link)
+        if reason is not None:
+            return reason
+        peer = Peer(
+            link,
+            hello,
+            matches,
+            self.events,
+            msg_events=self.config.enable_msg_events,
+            trusted=_id_of(link) in self._trusted,
+        )
+        link.sink = peer
+        self._peers[peer.id] = peer
+        self._peer_tasks.spawn(self._run_peer(peer), name=str(peer))
+        return None
+
+    def link_ended(self, link: Link) -> None:
+        self._links.discard(link)
+        if link.sink is None:
+            log.debug("connection with %s ended in setup: %s", link.remote, link.error)
+
+    def _refusal(self, link: Link) -> DisconnectReason | None:
+        if not self.running:
+            return DisconnectReason.QUITTING
+        remote_id = _id_of(link)
+        reason = admission.check(
+            admission.Candidate(id=remote_id, inbound=link.inbound, static=link.static),
+            own_id=self.id,
+            peers={peer.id: peer.inbound for peer in self._peers.values()},
+            trusted=self._trusted,
+            limits=self._limits,
+        )
+        if reason is None and self._crosses(link, remote_id):
+            return DisconnectReason.ALREADY_CONNECTED
+        return reason
+
+    def _crosses(self, link: Link, remote_id: NodeId) -> bool:
+        """Whether the same two nodes set up another connection just now, and this is the one to give up."""
+        return admission.loses_crossing(own_id=self.id, remote_id=remote_id, inbound=link.inbound) and any(
+            other.inbound != link.inbound and other.handshaken and _id_of(other) == remote_id
+            for other in self._links
+            if other is not link and other.error is None
+        )
+
+    async def _run_peer(self, peer: Peer) -> None:
+        try:
+            await peer.run()
+        finally:
+            del self._peers[peer.id]
+            self._dial_wakeup.set()
+
+
+def _id_of(link: Link) -> NodeId:
+    assert link.remote_key is not None
+    return link.remote_key.node_id
+
+
+def _bind(address: str) -> socket.socket:
+    host, _, port_text = address.rpartition(":")
+    if not port_text.isdigit():
+        raise ConfigError(f"listen address {address!r}: no port")
+    host, port = host.strip("[]"), int(port_text)
+    everywhere = not host
+    try:
+        if everywhere and socket.has_dualstack_ipv6():
+            listener = socket.create_server(
+                ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=LISTEN_BACKLOG
+            )
+        else:
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            listener = socket.create_server((host or "0.0.0.0", port), family=family, backlog=LISTEN_BACKLOG)  # noqa: S104
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(f"listen tcp {address}: {why.lower()}") from error
+    listener.setblocking(False)
+    return listener

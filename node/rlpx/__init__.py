@@ -1,0 +1,1 @@
+"""RLPx: encrypted, authenticated frames over TCP (spec 01)."""
