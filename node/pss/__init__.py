@@ -1,0 +1,1 @@
+"""pss: encrypted messages relayed over the overlay (spec 06)."""

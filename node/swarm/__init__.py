@@ -1,0 +1,1 @@
+"""The Swarm overlay: bzz handshake, hive discovery, kademlia (spec 05)."""

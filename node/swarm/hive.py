@@ -1,0 +1,179 @@
+"""Peers tell each other about peers: the rules of hive/11 (spec 05 section 6).
+
+A pure state machine around the Kademlia tables: it takes what happened and returns what to send, in order, and whom to
+dial. Knows nothing of connections but the object that stands for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
+
+from node.ids import OverlayAddress
+from node.swarm.address import BzzAddr
+from node.swarm.kademlia import MAX_KNOWN_ADDRESSES, Kademlia, Registration
+from node.swarm.messages import HiveMessage, PeersMsg, SubPeersMsg
+from node.swarm.params import DEFAULT_PARAMS, KademliaParams
+from node.swarm.proximity import closer, proximity_order
+
+TICK_INTERVAL_S = 0.5
+"""How often to call :meth:`HiveCore.on_tick` (spec 05 section 8)."""
+MAX_ADDRESSES_PER_MESSAGE = 1024
+"""Addresses taken from one peersMsg; ours. Each may cause a message to every peer; a node has some 50 to tell of."""
+MAX_SEEN_PER_PEER = 2 * MAX_KNOWN_ADDRESSES
+"""Addresses remembered as already exchanged with one peer; ours. When full, the peer is told of nobody new."""
+
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+
+class Outgoing(NamedTuple, Generic[KeyT]):
+    """A message, and the connection to send it on."""
+
+    peer: KeyT
+    message: HiveMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick(Generic[KeyT]):
+    """What a tick asks for.
+
+    Attributes:
+        dial: whom to connect to, if anybody.
+        messages: what to send.
+    """
+
+    dial: BzzAddr | None
+    messages: list[Outgoing[KeyT]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _PeerState(Generic[KeyT]):
+    """What we remember of one connection (spec 05 section 6.1)."""
+
+    key: KeyT
+    address: BzzAddr
+    depth: int = 0
+    sent_peers: bool = False
+    seen: set[OverlayAddress] = field(default_factory=set)
+
+    def mark(self, overlay: OverlayAddress) -> bool:
+        """Remember that this peer has an address; False if it had it already or the memory is full."""
+        if overlay in self.seen or len(self.seen) >= MAX_SEEN_PER_PEER:
+            return False
+        self.seen.add(overlay)
+        return True
+
+
+class HiveCore(Generic[KeyT]):
+    """Hive on all connections of one node; owns the node's Kademlia tables."""
+
+    def __init__(
+        self,
+        base: OverlayAddress,
+        params: KademliaParams = DEFAULT_PARAMS,
+        *,
+        max_known: int = MAX_KNOWN_ADDRESSES,
+    ) -> None:
+        self.kademlia: Kademlia[KeyT] = Kademlia(
+            base, params, max_known=max_known, may_dial=lambda address: address.dialable
+        )
+        self.last_registration = Registration()
+        """What became of the addresses of the latest peersMsg, for the log."""
+        self._peers: dict[KeyT, _PeerState[KeyT]] = {}
+
+    def address_of(self, peer: KeyT) -> BzzAddr | None:
+        """The record of a connected peer, as of its handshake; None for one that is not connected."""
+        state = self._peers.get(peer)
+        return state.address if state is not None else None
+
+    def on_connected(self, peer: KeyT, address: BzzAddr, now: float) -> list[Outgoing[KeyT]]:
+        """A connection finished its bzz handshake.
+
+        Args:
+            peer: stands for the connection; one object for its whole life.
+            address: the remote record of the handshake.
+            now: seconds, monotonic.
+
+        Raises:
+            ValueError: it is connected already (our bug).
+        """
+        if peer in self._peers:
+            raise ValueError(f"{peer!r} is connected already")
+        # Its own address counts as seen, or we would send peers their own record (spec 05 section 14, pitfall 12).
+        self._peers[peer] = _PeerState(key=peer, address=address, seen={address.overlay})
+        depth, changed = self.kademlia.on(address, peer, now)
+        told = self.broadcast_depth(depth) if changed else [Outgoing(peer, SubPeersMsg(depth=depth))]
+        return told + self._announce(address)
+
+    def on_disconnected(self, peer: KeyT, now: float) -> None:
+        """A connection ended; nothing happens for one that never finished its handshake."""
+        state = self._peers.pop(peer, None)
+        if state is not None:
+            self.kademlia.off(state.address, state.key, now)
+
+    def on_message(self, peer: KeyT, message: HiveMessage, now: float) -> list[Outgoing[KeyT]]:
+        """Handle either message; nothing happens if the connection is gone already."""
+        if isinstance(message, SubPeersMsg):
+            return self.on_sub_peers(peer, message.depth)
+        return self.on_peers(peer, message, now)
+
+    def on_sub_peers(self, peer: KeyT, depth: int) -> list[Outgoing[KeyT]]:
+        """A peer told its depth. The first time it is told of our live peers in its neighbourhood."""
+        state = self._peers.get(peer)
+        if state is None:
+            return []
+        state.depth = depth
+        if state.sent_peers:
+            return []
+        state.sent_peers = True
+        addresses = []
+        for other, po in self.kademlia.each_conn(state.address.overlay):
+            if po < depth:
+                break
+            address = self._peers[other].address
+            if state.mark(address.overlay):
+                addresses.append(address)
+        return [Outgoing(peer, PeersMsg(peers=tuple(addresses)))] if addresses else []
+
+    def on_peers(self, peer: KeyT, message: PeersMsg, now: float) -> list[Outgoing[KeyT]]:
+        """A peer told of others: tell those who should know, then remember them for dialing."""
+        state = self._peers.get(peer)
+        if state is None:
+            return []
+        addresses = message.peers[:MAX_ADDRESSES_PER_MESSAGE]
+        messages: list[Outgoing[KeyT]] = []
+        for address in addresses:
+            state.mark(address.overlay)
+            # Everybody we are connected to has our own record from the handshake, and records too long to keep are
+            # not worth multiplying; the reference passes on both.
+            if address.overlay != self.kademlia.base and address.storable:
+                messages += self._announce(address)
+        self.last_registration = self.kademlia.register(addresses, now)
+        return messages
+
+    def on_tick(self, now: float) -> Tick[KeyT]:
+        """Look for somebody to dial; call every :data:`TICK_INTERVAL_S` unless auto-connect is off."""
+        suggestion = self.kademlia.suggest_peer(now)
+        messages = self.broadcast_depth(suggestion.depth) if suggestion.changed else []
+        return Tick(dial=suggestion.address, messages=messages)
+
+    def broadcast_depth(self, depth: int) -> list[Outgoing[KeyT]]:
+        """Tell every connected peer a saturation depth, 0..255."""
+        return [Outgoing(peer, SubPeersMsg(depth=depth)) for peer in self._peers]
+
+    def _announce(self, address: BzzAddr) -> list[Outgoing[KeyT]]:
+        """Tell of one address everybody who should know (spec 05 section 6.2, rule N)."""
+        message = PeersMsg(peers=(address,))
+        return [
+            Outgoing(d.key, message)
+            for d in self._peers.values()
+            if self._concerns(d, address) and d.mark(address.overlay)
+        ]
+
+    def _concerns(self, d: _PeerState[KeyT], address: BzzAddr) -> bool:
+        """Whether an address is in the neighbourhood that `d` told us, or nearer to us than `d` is."""
+        if proximity_order(address.overlay, d.address.overlay) >= d.depth:
+            return True
+        # Nearer to our own base, not to the recipient (pitfall 11).
+        return closer(address.overlay, d.address.overlay, base=self.kademlia.base)

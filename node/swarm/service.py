@@ -1,0 +1,226 @@
+"""The overlay as a service: bzz handshakes, hive, dialing whom kademlia suggests (spec 05).
+
+The shell around :mod:`node.swarm.handshake` and :mod:`node.swarm.hive`: it owns tasks, timers and connections.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from node.crypto.secp256k1 import PublicKey
+from node.disconnect import DisconnectReason
+from node.enode import InvalidEnode, parse_enode
+from node.errors import DialFailed, HandshakeTimeout, PeerDisconnected
+from node.events import Kind
+from node.ids import NodeId, OverlayAddress
+from node.p2p.peer import Peer
+from node.p2p.protocol import MessagePipe, Protocol
+from node.p2p.server import Server
+from node.service.service import API, Service, ServiceContext
+from node.swarm.address import BzzAddr
+from node.swarm.api import BzzAPI, HiveAPI
+from node.swarm.capability import FULL_CAPABILITIES, LIGHT_CAPABILITIES, Capabilities
+from node.swarm.handshake import HANDSHAKE_TIMEOUT_S, BzzHandshake
+from node.swarm.hive import TICK_INTERVAL_S, HiveCore, Outgoing
+from node.swarm.kademlia import ConnChange, Kademlia
+from node.swarm.messages import (
+    BZZ_MESSAGES,
+    BZZ_NAME,
+    BZZ_VERSION,
+    HIVE_MESSAGES,
+    HIVE_NAME,
+    HIVE_VERSION,
+    decode_hive,
+    encode_message,
+)
+from node.swarm.table_text import format_table
+from node.tasks import TaskOwner
+
+log = logging.getLogger(__name__)
+
+
+class OverlayService(Service):
+    """One node's place in the overlay."""
+
+    def __init__(
+        self,
+        context: ServiceContext,
+        *,
+        key: PublicKey,
+        network_id: int,
+        light: bool = False,
+        auto_connect: bool = True,
+    ) -> None:
+        """Prepare the tables.
+
+        Args:
+            key: the bzz public key; the overlay address follows from it.
+            network_id: nodes of other networks are refused.
+            light: say in the handshake that we store nothing.
+            auto_connect: dial whom kademlia suggests. Off keeps a topology as somebody laid it out.
+        """
+        self.overlay: OverlayAddress = key.overlay
+        self.network_id, self.auto_connect = network_id, auto_connect
+        self.capabilities: Capabilities = LIGHT_CAPABILITIES if light else FULL_CAPABILITIES
+        self.hive: HiveCore[Peer] = HiveCore(self.overlay)
+        self._events = context.events
+        self._server: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+        self._handshakes: dict[Peer, asyncio.Future[BzzAddr]] = {}
+        self._tasks = TaskOwner()
+        self.kademlia.listeners.append(self._report)
+
+    @property
+    def kademlia(self) -> Kademlia[Peer]:
+        return self.hive.kademlia
+
+    # -- Service
+
+    def protocols(self) -> Sequence[Protocol]:
+        return (
+            Protocol(
+                name=BZZ_NAME,
+                version=BZZ_VERSION,
+                length=len(BZZ_MESSAGES),
+                run=self._run_bzz,
+                node_info=lambda: self.overlay,
+            ),
+            Protocol(
+                name=HIVE_NAME,
+                version=HIVE_VERSION,
+                length=len(HIVE_MESSAGES),
+                run=self._run_hive,
+                node_info=self.table_text,
+                peer_info=self.peer_info,
+            ),
+        )
+
+    def apis(self) -> Sequence[API]:
+        return API("hive", HiveAPI(self)), API("bzz", BzzAPI(self))
+
+    async def start(self, server: Server) -> None:
+        self._server.set_result(server)
+        if self.auto_connect:
+            self._tasks.spawn(self._tick_loop(server), name="hive ticks")
+
+    async def stop(self) -> None:
+        await self._tasks.aclose()
+
+    # -- who is connected
+
+    def address_of(self, peer: Peer) -> BzzAddr | None:
+        """The record of a peer that finished its bzz handshake."""
+        return self.hive.address_of(peer)
+
+    def record(self, node_id: NodeId) -> BzzAddr | None:
+        """The record of a connected node, by its node ID."""
+        peer = self._server.result().peer(node_id) if self._server.done() else None
+        return self.address_of(peer) if peer else None
+
+    def table_text(self) -> str:
+        """The tables as hive_string shows them, dated now."""
+        return format_table(self.kademlia, datetime.now(UTC))
+
+    def peer_info(self, node_id: NodeId) -> dict[str, str] | None:
+        """A peer as admin_peers and hive_peerInfo show it."""
+        address = self.record(node_id)
+        if address is None:
+            return None
+        # The reference shows the node ID where one expects the overlay address (spec 05 pitfall 15).
+        return {"OAddr": "0x" + node_id.hex(), "UAddr": "0x" + address.underlay.hex()}
+
+    # -- bzz
+
+    async def _run_bzz(self, peer: Peer, pipe: MessagePipe) -> None:
+        """Exchange handshakes; after that the protocol stays silent, and anything that still comes is an offence."""
+        outcome = self._handshake_of(peer)
+        try:
+            address = BzzAddr.of(self.overlay, (await self._server).node.url, self.capabilities)
+            now = asyncio.get_running_loop().time()
+            handshake = BzzHandshake(address=address, network_id=self.network_id, now=now)
+            pipe.send_nowait(*encode_message(handshake.local))
+            try:
+                async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                    message = await pipe.read()
+            except TimeoutError:
+                raise _late("bzz") from None
+            outcome.set_result(handshake.receive(message.code, message.payload))
+            message = await pipe.read()
+            handshake.receive(message.code, message.payload)
+        except Exception as error:
+            if not outcome.done():
+                outcome.set_exception(error)
+                outcome.exception()  # who waits for it gets it; nobody may
+            raise
+        finally:
+            self._handshakes.pop(peer, None)
+
+    def _handshake_of(self, peer: Peer) -> asyncio.Future[BzzAddr]:
+        """The outcome of the handshake with a peer; bzz and hive start in any order."""
+        return self._handshakes.setdefault(peer, asyncio.get_running_loop().create_future())
+
+    # -- hive
+
+    async def _run_hive(self, peer: Peer, pipe: MessagePipe) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                address = await asyncio.shield(self._handshake_of(peer))
+        except TimeoutError:
+            raise _late("hive") from None
+
+        def handle(code: int, payload: bytes) -> None:
+            self._send_all(self.hive.on_message(peer, decode_hive(code, payload), loop.time()))
+
+        # Joins the tables and starts to listen without a pause in between: no message can come first.
+        self._send_all(self.hive.on_connected(peer, address, loop.time()))
+        try:
+            await pipe.serve(handle)
+        finally:
+            self.hive.on_disconnected(peer, loop.time())
+
+    def send_depth(self, depth: int) -> None:
+        """Tell every peer a depth, 0..255."""
+        self._send_all(self.hive.broadcast_depth(depth))
+
+    def _send_all(self, messages: Sequence[Outgoing[Peer]]) -> None:
+        for peer, message in messages:
+            pipe = peer.pipes[HIVE_NAME]
+            try:
+                if not pipe.congested:
+                    pipe.send_nowait(*encode_message(message))
+            except PeerDisconnected:
+                continue  # it is on its way out of the tables
+
+    # -- dialing
+
+    async def _tick_loop(self, server: Server) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            tick = self.hive.on_tick(loop.time())
+            self._send_all(tick.messages)
+            if tick.dial is not None:
+                self._dial(server, tick.dial)
+            await asyncio.sleep(TICK_INTERVAL_S)
+
+    def _dial(self, server: Server, address: BzzAddr) -> None:
+        try:
+            server.add_peer(parse_enode(address.underlay.decode("ascii")), control=False)
+        except (InvalidEnode, DialFailed, UnicodeDecodeError) as error:
+            log.info("suggested peer %s cannot be dialed: %s", address.overlay.hex()[:8], error)
+
+    def _report(self, change: ConnChange[Peer]) -> None:
+        kind = Kind.KAD_ON if change.on else Kind.KAD_OFF
+        change.peer.emit(
+            kind,
+            protocol=HIVE_NAME,
+            data={"overlay": change.address.overlay.hex(), "po": change.po, "depth": self.kademlia.neighbourhood_depth},
+        )
+
+
+def _late(protocol: str) -> HandshakeTimeout:
+    return HandshakeTimeout(
+        f"{protocol}: no bzz handshake within {HANDSHAKE_TIMEOUT_S:g} s", reason=DisconnectReason.SUBPROTOCOL_ERROR
+    )
