@@ -1,6 +1,5 @@
 """Settings of ``pss-node``: flags, environment variables, key files.
 
-
 A flag ``--some-flag`` can be given as the variable ``PSS_SOME_FLAG``; the flag wins. Private keys belong into files or
 the environment: what is in argv, everybody on the machine can read.
 """
@@ -22,6 +21,8 @@ from node.service.datadir import load_key
 from node.service.endpoints import EndpointConfig
 
 ENVIRONMENT_PREFIX = "PSS_"
+TOKEN_VARIABLE = "PSS_CONTROL_TOKEN"
+"""The token itself, where no file can be mounted; there is no flag for it."""
 DEFAULT_PORT = 30399
 DEFAULT_NETWORK_ID = 4
 DEFAULT_IPC_NAME = "bzzd.ipc"
@@ -76,9 +77,9 @@ def parse_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) 
         raise ConfigError("--nodekey and --nodekeyhex exclude each other")
     if flags.bzzkey and flags.bzzkeyhex:
         raise ConfigError("--bzzkey and --bzzkeyhex exclude each other")
-    token = _read_token(flags.control_token_file)
+    token = _read_token(flags.control_token_file) or environ.get(TOKEN_VARIABLE, "")
     if flags.control and not flags.control.startswith("unix:") and not token:
-        raise ConfigError("--control on a network address needs --control-token-file")
+        raise ConfigError(f"--control on a network address needs --control-token-file or {TOKEN_VARIABLE}")
     return Options(
         name=flags.name,
         data_dir=Path(flags.datadir).expanduser(),

@@ -62,6 +62,8 @@ def parse_enode(text: str) -> Node:
     """
     if len(text) > MAX_ENODE_CHARS:
         raise InvalidEnode(f"enode URL too long: {len(text)} > {MAX_ENODE_CHARS} characters")
+    if re.search(r"[\x00-\x20\x7f]", text):  # urlsplit would drop some of them silently
+        raise InvalidEnode("invalid URL (space or control character)")
     incomplete = _INCOMPLETE.fullmatch(text)
     if incomplete:
         return Node(_parse_key(incomplete[1]))

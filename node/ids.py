@@ -31,7 +31,10 @@ def parse_node_id(text: str) -> NodeId:
     digits = text[2:] if text[:2] in ("0x", "0X") else text
     if len(digits) != 2 * NODE_ID_BYTES:
         raise ValueError("wrong length, want 64 hex chars")
-    return NodeId(bytes.fromhex(digits))
+    raw = bytes.fromhex(digits)
+    if len(raw) != NODE_ID_BYTES:  # fromhex lets white space pass
+        raise ValueError(f"not hexadecimal: {text!r}")
+    return NodeId(raw)
 
 
 def overlay_address(raw: bytes) -> OverlayAddress:

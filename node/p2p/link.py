@@ -71,6 +71,8 @@ class Link(asyncio.Protocol):
         self.remote_ip = ""
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done when the link became a peer or ended."""
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the socket is closed."""
         self._loop = asyncio.get_running_loop()
         self._connection = Connection(key, dialed.key if dialed else None)
         # Until Hello nobody has a reason to send more; sizes are checked before anything is buffered.
@@ -128,6 +130,7 @@ class Link(asyncio.Protocol):
             self._timer.cancel()
         self._writable.set()
         self._settle()
+        self.ended.set_result(None)
         self._owner.link_ended(self)
 
     def pause_writing(self) -> None:

@@ -176,7 +176,8 @@ def _seen_as(link: Link) -> Node:
 def _as_disconnect(reason: DisconnectReason | int | None, error: Exception) -> PeerDisconnected:
     if isinstance(error, PeerDisconnected):
         return error
-    return PeerDisconnected(str(error) or type(error).__name__, reason=reason)
+    # A protocol that failed comes with a reason, a link that failed without.
+    return PeerDisconnected(str(error) or type(error).__name__, reason=reason, by_remote=reason is None)
 
 
 def _text_of(error: Exception) -> str:

@@ -141,9 +141,11 @@ class MessagePipe:
         return len(self._inbox) < MAX_INBOX_MESSAGES
 
     def end(self, why: PeerDisconnected) -> None:
-        """No more messages: readers are told, what waits unread is dropped."""
+        """No more messages come. What the peer sent before it ended the session can still be read, as with the
+        reference, whose reader hands over each message before it takes the next; if we end it, the rest is dropped."""
         self._ended = why
-        self._inbox.clear()
+        if not why.by_remote:
+            self._inbox.clear()
         self._wakeup.set()
 
     def _note(self, kind: Kind, code: int, payload: bytes) -> None:

@@ -122,8 +122,19 @@ class Server:
             peer.disconnect(DisconnectReason.QUITTING)
         for link in [link for link in self._links if link.sink is None]:
             link.close(None, ConfigError("server stopped"))
+        deadline = asyncio.get_running_loop().time() + STOP_TIMEOUT_S
         await self._peer_tasks.wait(timeout_s=STOP_TIMEOUT_S)
         await self._peer_tasks.aclose()
+        await self._sockets_closed(deadline)
+
+    async def _sockets_closed(self, deadline: float) -> None:
+        """Links cut themselves off a second after their Disconnect (see Link.close), so this ends in time."""
+        while self._links:
+            timeout_s = max(0.0, deadline - asyncio.get_running_loop().time())
+            _, late = await asyncio.wait([link.ended for link in self._links], timeout=timeout_s)
+            if late:
+                log.warning("%d connections are still open after the stop", len(late))
+                return
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -1,0 +1,1 @@
+"""gRPC control of a node: the contract the orchestrator relies on."""

@@ -1,0 +1,221 @@
+"""A caller of the control interface, for scripts and the orchestrator: synchronous, one object per node."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self, TypeVar
+
+import grpc
+
+from node.control.auth import token_metadata
+from node.control.convert import event_from_pb
+from node.control.gen import control_pb2 as pb
+from node.control.gen import control_pb2_grpc
+from node.errors import LabError, RPCError
+from node.events import NodeEvent
+
+DEFAULT_TIMEOUT_S = 10.0
+"""For one call."""
+CHANNEL_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    # A node that is restarting should be found again in a moment, not after gRPC's default of up to two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+)
+
+T = TypeVar("T")
+
+
+class ControlError(LabError):
+    """A control call failed.
+
+    Attributes:
+        code: the gRPC status.
+        details: its text.
+    """
+
+    def __init__(self, target: str, code: grpc.StatusCode, details: str) -> None:
+        super().__init__(f"{target}: {details or code.name.lower()}")
+        self.target, self.code, self.details = target, code, details
+
+
+class ControlClient:
+    """Calls to one node. Thread-safe; close it when done."""
+
+    def __init__(self, address: str, *, token: str = "", proxy: str = "", name: str = "") -> None:
+        """Nothing is sent yet.
+
+        Args:
+            address: ``unix:PATH`` or ``host:port``.
+            token: the lab's; a unix socket wants none.
+            proxy: ``http://user:password@host:port`` of a gateway that reaches `address`.
+            name: what errors call the node.
+        """
+        self.name = name or address
+        self._metadata = token_metadata(token)
+        # Explicit either way: a proxy meant for the web must not catch calls to a lab.
+        via = (("grpc.http_proxy", proxy),) if proxy else (("grpc.enable_http_proxy", 0),)
+        self._channel = grpc.insecure_channel(address, options=[*CHANNEL_OPTIONS, *via])
+        self._stub = control_pb2_grpc.ControlStub(self._channel)
+
+    def close(self) -> None:
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- the node and its peers
+
+    def info(self, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> pb.NodeInfo:
+        """Who the node is."""
+        response: pb.NodeInfo = self._call(self._stub.GetInfo, pb.GetInfoRequest(), timeout_s)
+        return response
+
+    def wait_until_up(self, timeout_s: float) -> pb.NodeInfo:
+        """The node's info as soon as it answers.
+
+        Raises:
+            ControlError: DEADLINE_EXCEEDED, it never did.
+        """
+        request = pb.GetInfoRequest()
+        response: pb.NodeInfo = self._call(self._stub.GetInfo, request, timeout_s, wait_for_ready=True)
+        return response
+
+    def peers(self) -> list[pb.Peer]:
+        response: pb.ListPeersResponse = self._call(self._stub.ListPeers, pb.ListPeersRequest())
+        return list(response.peers)
+
+    def connect(self, enode: str, *, wait_s: float = 0.0) -> None:
+        """Stay connected with a node; with `wait_s`, return when the bzz handshake is done.
+
+        Raises:
+            ControlError: DEADLINE_EXCEEDED with the last reason, INVALID_ARGUMENT.
+        """
+        request = pb.ConnectRequest(enode=enode, wait_ms=int(wait_s * 1000))
+        self._call(self._stub.Connect, request, DEFAULT_TIMEOUT_S + wait_s)
+
+    def disconnect(self, node_id: bytes, *, wait_s: float = 0.0) -> None:
+        """Disconnect a node; with `wait_s`, return when it is gone."""
+        request = pb.DisconnectRequest(node_id=node_id, wait_ms=int(wait_s * 1000))
+        self._call(self._stub.Disconnect, request, DEFAULT_TIMEOUT_S + wait_s)
+
+    # -- the overlay
+
+    def kademlia(self) -> pb.Kademlia:
+        response: pb.Kademlia = self._call(self._stub.GetKademlia, pb.GetKademliaRequest())
+        return response
+
+    def check_health(self, nn_set: Sequence[bytes], peers_per_bin: Sequence[int]) -> pb.CheckHealthResponse:
+        """Compare the node's table with what it should be."""
+        request = pb.CheckHealthRequest(nn_set=nn_set, peers_per_bin=peers_per_bin)
+        response: pb.CheckHealthResponse = self._call(self._stub.CheckHealth, request)
+        return response
+
+    # -- pss
+
+    def set_peer_key(self, public_key: bytes, topic: bytes, address: bytes) -> str:
+        """Register whom to write to; the key id for :meth:`send`."""
+        request = pb.SetPeerKeyRequest(public_key=public_key, topic=topic, address=address)
+        response: pb.SetPeerKeyResponse = self._call(self._stub.SetPeerKey, request)
+        return response.key_id
+
+    def set_symmetric_key(self, key: bytes, topic: bytes, address: bytes, *, receive: bool) -> str:
+        """Register a shared key; the key id for :meth:`send`."""
+        request = pb.SetSymmetricKeyRequest(key=key, topic=topic, address=address, receive=receive)
+        response: pb.SetSymmetricKeyResponse = self._call(self._stub.SetSymmetricKey, request)
+        return response.key_id
+
+    def send(self, mode: pb.Mode, topic: bytes, payload: bytes, *, key_id: str = "", address: bytes = b"") -> bytes:
+        """Send a message; the digest that names it in events."""
+        request = pb.SendRequest(mode=mode, topic=topic, payload=payload, key_id=key_id, address=address)
+        response: pb.SendResponse = self._call(self._stub.Send, request)
+        return response.digest
+
+    @contextlib.contextmanager
+    def subscribe(self, topic: bytes, *, raw: bool = False, prox: bool = False) -> Iterator[Iterator[pb.PssMessage]]:
+        """Messages on a topic; none is missed once the block has begun."""
+        request = pb.SubscribeRequest(topic=topic, raw=raw, prox=prox)
+        with self._stream(self._stub.Subscribe, request) as responses:
+            self._first(responses)
+            yield (response.message for response in self._each(responses))
+
+    # -- events and JSON-RPC
+
+    def history(self, *kinds: str, digest: str = "") -> list[NodeEvent]:
+        """What the node remembers, oldest first."""
+        request = pb.StreamEventsRequest(kinds=kinds, history=True, digest=digest)
+        with self._stream(self._stub.StreamEvents, request, timeout_s=DEFAULT_TIMEOUT_S) as responses:
+            return [event_from_pb(r.event) for r in self._each(responses) if r.HasField("event")]
+
+    @contextlib.contextmanager
+    def events(self, *kinds: str, history: bool = False, digest: str = "") -> Iterator[Iterator[NodeEvent]]:
+        """Events as they happen; none is missed once the block has begun."""
+        request = pb.StreamEventsRequest(kinds=kinds, history=history, follow=True, digest=digest)
+        with self._stream(self._stub.StreamEvents, request) as responses:
+            past: list[NodeEvent] = []
+            for response in self._each(responses):
+                if not response.HasField("event"):
+                    break
+                past.append(event_from_pb(response.event))
+            live = (event_from_pb(response.event) for response in self._each(responses))
+            yield (event for part in (past, live) for event in part)
+
+    def call(self, method: str, *params: object) -> Any:
+        """Any JSON-RPC method of the node.
+
+        Raises:
+            RPCError: as the method answered.
+            ControlError: the node was not reached.
+        """
+        request = pb.CallRequest(method=method, params_json=json.dumps(params))
+        response: pb.CallResponse = self._call(self._stub.Call, request)
+        if response.error_code:
+            raise RPCError(response.error_code, response.error_message)
+        return json.loads(response.result_json)
+
+    # -- the channel
+
+    def _call(
+        self,
+        method: Callable[..., T],
+        request: object,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        *,
+        wait_for_ready: bool = False,
+    ) -> T:
+        try:
+            return method(request, timeout=timeout_s, metadata=self._metadata, wait_for_ready=wait_for_ready)
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+
+    @contextlib.contextmanager
+    def _stream(self, method: Any, request: object, *, timeout_s: float | None = None) -> Iterator[Any]:
+        responses = method(request, timeout=timeout_s, metadata=self._metadata)
+        try:
+            yield responses
+        finally:
+            responses.cancel()
+
+    def _each(self, responses: Iterator[Any]) -> Iterator[Any]:
+        try:
+            yield from responses
+        except grpc.RpcError as error:
+            # Cancelled is how the block that reads them ends.
+            if error.code() is not grpc.StatusCode.CANCELLED:
+                raise self._error(error) from None
+
+    def _first(self, responses: Iterator[Any]) -> None:
+        try:
+            next(responses)
+        except grpc.RpcError as error:
+            raise self._error(error) from None
+
+    def _error(self, error: grpc.RpcError) -> ControlError:
+        assert isinstance(error, grpc.Call)
+        return ControlError(self.name, error.code(), error.details() or "")

@@ -1,0 +1,73 @@
+"""The files of a node: instance directory, lock, node key (spec 03 section 7)."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from node.crypto.secp256k1 import InvalidKey, PrivateKey
+from node.errors import ConfigError
+
+KEY_FILE = "nodekey"
+LOCK_FILE = "LOCK"
+KEY_DIGITS = 64
+
+
+class InstanceDir:
+    """A directory that one running node has for itself."""
+
+    def __init__(self, path: Path) -> None:
+        """Create and lock it.
+
+        Raises:
+            ConfigError: another process uses it, or it cannot be made.
+        """
+        self.path = path
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock: int | None = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigError(f"data directory {path}: {(error.strerror or str(error)).lower()}") from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self.release()
+            raise ConfigError(f"data directory {path}: datadir already used by another process") from error
+
+    def release(self) -> None:
+        """Let others have it; twice is fine."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def node_key(self) -> PrivateKey:
+        """The key in the key file; a new one if there is none, or none that is valid."""
+        return load_or_create_key(self.path / KEY_FILE)
+
+
+def load_key(path: Path) -> PrivateKey:
+    """Read a key file: 64 hex digits, whatever follows is ignored.
+
+    Raises:
+        ConfigError: not readable, or no key. The text does not quote the contents.
+    """
+    try:
+        digits = path.read_bytes()[:KEY_DIGITS].decode("ascii")
+        return PrivateKey(bytes.fromhex(digits))
+    except OSError as error:
+        raise ConfigError(f"key file {path}: {(error.strerror or str(error)).lower()}") from error
+    except (ValueError, InvalidKey):
+        raise ConfigError(f"key file {path}: want {KEY_DIGITS} hex digits of a valid private key") from None
+
+
+def load_or_create_key(path: Path) -> PrivateKey:
+    """Read a key file; on any failure make a new key and write it, mode 0600."""
+    try:
+        return load_key(path)
+    except ConfigError:
+        key = PrivateKey.generate()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(key.secret.hex())
+        return key
