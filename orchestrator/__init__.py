@@ -1,0 +1,1 @@
+"""The lab: nodes in containers or processes, their networks and their checks."""
