@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from node import __version__
@@ -59,7 +59,7 @@ class Options:
     """0 critical, 1 error, 2 warning, 3 info, 4 debug, 5 everything."""
     control: str
     """Address of the gRPC control interface: ``unix:PATH`` or ``host:port``; empty for none."""
-    control_token: str
+    control_token: str = field(repr=False)
     """What callers of a control interface that is not a unix socket must present."""
 
 
@@ -230,9 +230,12 @@ def _bootnodes(text: str) -> tuple[Node, ...]:
     nodes = []
     for url in filter(None, (part.strip() for part in text.split(","))):
         try:
-            nodes.append(parse_enode(url))
+            node = parse_enode(url)
         except InvalidEnode as error:
             raise ConfigError(f"--bootnodes {url!r}: {error}") from None
+        if node.ip is None or not node.tcp:
+            raise ConfigError(f"--bootnodes {url!r}: it has no address and TCP port to dial")
+        nodes.append(node)
     return tuple(nodes)
 
 
@@ -256,6 +259,8 @@ def _read_token(file: str | None) -> str:
         token = Path(file).read_text().strip()
     except OSError as error:
         raise ConfigError(f"--control-token-file {file}: {(error.strerror or str(error)).lower()}") from error
+    except ValueError:
+        raise ConfigError(f"--control-token-file {file}: the file is not text") from None
     if not token:
         raise ConfigError(f"--control-token-file {file}: the file is empty")
     return token

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 from node.control.gen import control_pb2 as pb
 from node.events import Kind, NodeEvent
-from node.p2p.peer import Peer
-from node.swarm.address import BzzAddr
-from node.swarm.kademlia import Kademlia
+
+if TYPE_CHECKING:  # callers load this module too, and have no use for what runs a node
+    from node.p2p.peer import Peer
+    from node.swarm.address import BzzAddr
+    from node.swarm.kademlia import Kademlia
 
 
 def peer_to_pb(peer: Peer, address: BzzAddr | None) -> pb.Peer:

@@ -20,9 +20,10 @@ from node.control.gen import control_pb2 as pb
 from node.control.gen import control_pb2_grpc
 from node.crypto.secp256k1 import InvalidKey, PublicKey
 from node.enode import InvalidEnode, parse_enode
-from node.errors import DialFailed, LabError, OutboxFull, RPCError, UnknownKey, UnknownTopic
+from node.errors import DialFailed, LabError, LocalProtocolError, OutboxFull, RPCError, UnknownKey, UnknownTopic
 from node.events import Kind, NodeEvent
-from node.ids import NODE_ID_BYTES, TOPIC_BYTES, NodeId, Topic
+from node.ids import NODE_ID_BYTES, OVERLAY_ADDRESS_BYTES, TOPIC_BYTES, NodeId, Topic
+from node.pss.crypto import SYMMETRIC_KEY_BYTES
 from node.pss.handlers import Delivery
 from node.pss.service import PssService
 from node.service.stack import ServiceNode
@@ -49,6 +50,7 @@ _STATUS: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
     (InvalidField, grpc.StatusCode.INVALID_ARGUMENT),
     (InvalidEnode, grpc.StatusCode.INVALID_ARGUMENT),
     (DialFailed, grpc.StatusCode.INVALID_ARGUMENT),
+    (LocalProtocolError, grpc.StatusCode.INVALID_ARGUMENT),
     (UnknownKey, grpc.StatusCode.NOT_FOUND),
     (UnknownTopic, grpc.StatusCode.NOT_FOUND),
     (OutboxFull, grpc.StatusCode.RESOURCE_EXHAUSTED),
@@ -164,6 +166,9 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
 
     @_statuses
     async def CheckHealth(self, request: pb.CheckHealthRequest, context: Context) -> pb.CheckHealthResponse:
+        for address in request.nn_set:
+            if len(address) != OVERLAY_ADDRESS_BYTES:
+                raise InvalidField(f"nn_set: want addresses of {OVERLAY_ADDRESS_BYTES} bytes, got {len(address)}")
         pot = PeerPot(nn_set=tuple(request.nn_set), peers_per_bin=tuple(request.peers_per_bin))
         health = check_health(self._overlay.kademlia, pot)
         return pb.CheckHealthResponse(
@@ -183,16 +188,18 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
             key = PublicKey(request.public_key)
         except InvalidKey as error:
             raise InvalidField(f"public_key: {error}") from None
-        key_id = self._pss.keys.set_peer_public_key(key, _topic(request.topic), request.address)
+        key_id = self._pss.keys.set_peer_public_key(key, _topic(request.topic), _address(request.address))
         return pb.SetPeerKeyResponse(key_id=key_id)
 
     @_statuses
     async def SetSymmetricKey(self, request: pb.SetSymmetricKeyRequest, context: Context) -> pb.SetSymmetricKeyResponse:
-        keys, topic = self._pss.keys, _topic(request.topic)
+        keys, topic, address = self._pss.keys, _topic(request.topic), _address(request.address)
+        if len(request.key) not in (0, SYMMETRIC_KEY_BYTES):
+            raise InvalidField(f"key: want {SYMMETRIC_KEY_BYTES} bytes or none, got {len(request.key)}")
         if request.key:
-            key_id = keys.set_symmetric_key(request.key, topic, request.address, add_to_cache=request.receive)
+            key_id = keys.set_symmetric_key(request.key, topic, address, add_to_cache=request.receive)
         else:
-            key_id = keys.generate_symmetric_key(topic, request.address, add_to_cache=request.receive)
+            key_id = keys.generate_symmetric_key(topic, address, add_to_cache=request.receive)
         return pb.SetSymmetricKeyResponse(key_id=key_id, key=keys.symmetric_key(key_id).secret)
 
     @_statuses
@@ -200,7 +207,7 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
         topic = _topic(request.topic)
         match request.mode:
             case pb.MODE_RAW:
-                digest = self._pss.send_raw(request.address, topic, request.payload)
+                digest = self._pss.send_raw(_address(request.address), topic, request.payload)
             case pb.MODE_SYM:
                 digest = self._pss.send_symmetric(request.key_id, topic, request.payload)
             case pb.MODE_ASYM:
@@ -288,6 +295,12 @@ def _topic(raw: bytes) -> Topic:
     if len(raw) != TOPIC_BYTES:
         raise InvalidField(f"topic: want {TOPIC_BYTES} bytes, got {len(raw)}")
     return Topic(raw)
+
+
+def _address(raw: bytes) -> bytes:
+    if len(raw) > OVERLAY_ADDRESS_BYTES:
+        raise InvalidField(f"address: want 0 to {OVERLAY_ADDRESS_BYTES} bytes, got {len(raw)}")
+    return raw
 
 
 def resident_bytes() -> int:

@@ -11,6 +11,8 @@ from node.ids import NodeId
 MAX_ACTIVE_DIALS = 16
 REDIAL_S = 35.0
 """From the end of one attempt to the next for the same node; longer than the inbound throttle of its target."""
+CROSSED_REDIAL_S = 1.0
+"""After a dial that was refused as a duplicate although no other connection came of it; ours."""
 DIAL_TIMEOUT_S = 15.0
 """For the TCP connection."""
 
@@ -55,7 +57,7 @@ class DialScheduler:
         """
         self._static[node.id] = _Static(node, control)
         if immediately:
-            self._not_before.pop(node.id, None)
+            self.retry(node.id)
 
     def remove(self, node_id: NodeId) -> None:
         self._static.pop(node_id, None)
@@ -79,6 +81,10 @@ class DialScheduler:
         """An attempt is over, whether a peer came of it or not."""
         self._dialing.discard(node_id)
         self._not_before[node_id] = now + REDIAL_S
+
+    def retry(self, node_id: NodeId) -> None:
+        """Forget that a node was tried lately."""
+        self._not_before.pop(node_id, None)
 
     def next_deadline(self) -> float | None:
         """When :meth:`due` may have more to say; None if only a change can tell."""

@@ -18,7 +18,7 @@ from node.enode import Node
 from node.errors import PeerDisconnected, ProtocolError, RemoteProtocolError
 from node.rlpx.connection import Connection
 from node.rlpx.events import HandshakeCompleted, MessageReceived
-from node.rlpx.frame import MAX_FRAME_BYTES
+from node.rlpx.frame import HEADER_BYTES, MAC_BYTES, MAX_FRAME_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ DISCONNECT_WRITE_TIMEOUT_S = 1.0
 """For the last message (spec 01 section 7)."""
 WRITE_HIGH_WATER_BYTES = 1024 * 1024
 """Socket buffer above which a link counts as congested; ours."""
+WRITE_BATCH_BYTES = 64 * 1024
+"""A sender lets the event loop turn whenever this much was queued, or it would never see congestion; ours."""
 MAX_WRITE_BUFFER_BYTES = 48 * 1024 * 1024
 """Socket buffer above which the peer is dropped: two of the longest frames and some; ours."""
 
@@ -80,6 +82,7 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle | None = None
         self._flush_scheduled = self._closing = False
+        self._queued_bytes = 0
         self._writable = asyncio.Event()
         self._writable.set()
         self._blocked_since: float | None = None
@@ -180,6 +183,7 @@ class Link(asyncio.Protocol):
         Raises:
             LocalProtocolError: too long for a frame; nothing was sent.
         """
+        self._queued_bytes += len(payload) + HEADER_BYTES + 2 * MAC_BYTES
         if self._closing:
             return
         self._connection.send_message(code, payload)
@@ -190,7 +194,9 @@ class Link(asyncio.Protocol):
         return self._blocked_since is not None
 
     async def drained(self) -> None:
-        """Wait while the link is congested; returns at once when it is closed."""
+        """Wait while the link is congested; hardly longer than a turn of the event loop when it is closed."""
+        if self._queued_bytes >= WRITE_BATCH_BYTES:
+            await asyncio.sleep(0)
         await self._writable.wait()
 
     def _schedule_flush(self) -> None:
@@ -200,6 +206,7 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_scheduled = False
+        self._queued_bytes = 0
         data = self._connection.data_to_send()
         if not data or self._transport.is_closing():
             return

@@ -14,12 +14,12 @@ from node.crypto.secp256k1 import PrivateKey
 from node.devp2p.capability import announce, match_protocols
 from node.devp2p.messages import BASE_VERSION, Hello
 from node.disconnect import DisconnectReason
-from node.enode import IPAddress, Node, parse_ip
+from node.enode import MAX_PORT, IPAddress, Node, parse_ip
 from node.enr import sign_record
 from node.errors import ConfigError, DialFailed
 from node.events import EventBus, Kind
 from node.ids import NodeId
-from node.p2p import admission
+from node.p2p import admission, dialer
 from node.p2p.dialer import DIAL_TIMEOUT_S, DialScheduler
 from node.p2p.link import Link, format_endpoint
 from node.p2p.peer import Peer
@@ -226,11 +226,10 @@ class Server:
     # -- listening and dialing
 
     async def _accept_loop(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._slots.acquire()
             try:
-                sock, address = await loop.sock_accept(listener)
+                link = await self._accept(listener)
             except OSError as error:
                 self._slots.release()
                 if error.errno not in _TEMPORARY:
@@ -238,22 +237,27 @@ class Server:
                 log.warning("accept: %s; going on", error)
                 await asyncio.sleep(ACCEPT_RETRY_S)
                 continue
-            ip = parse_ip(address[0].partition("%")[0])
-            if admission.restricted(ip, self.config.net_restrict) or not self._throttle.admit(ip, loop.time()):
+            if link is None:
                 self._slots.release()
-                sock.close()
-                continue
-            self._tasks.spawn(self._set_up_inbound(sock), name="p2p inbound setup")
+            else:
+                link.settled.add_done_callback(lambda _: self._slots.release())
 
-    async def _set_up_inbound(self, sock: socket.socket) -> None:
+    async def _accept(self, listener: socket.socket) -> Link | None:
+        """The next connection, or None if it was turned away at once."""
+        loop = asyncio.get_running_loop()
+        await _readable(listener)
         try:
-            _, link = await asyncio.get_running_loop().connect_accepted_socket(self._new_link, sock)
-            await link.settled
-        except OSError as error:
-            log.debug("inbound connection: %s", error)
+            # loop.sock_accept would lose the socket if it were cancelled in the same turn.
+            sock, address = listener.accept()
+        except BlockingIOError:
+            return None
+        ip = parse_ip(address[0].partition("%")[0])
+        if admission.restricted(ip, self.config.net_restrict) or not self._throttle.admit(ip, loop.time()):
             sock.close()
-        finally:
-            self._slots.release()
+            return None
+        sock.setblocking(False)
+        _, link = await loop.connect_accepted_socket(self._new_link, sock)
+        return link
 
     async def _dial_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -292,6 +296,17 @@ class Server:
             text = str(failure) or type(failure).__name__
             log.info("dialing %s failed: %s", node.url, text)
             self.events.emit(Kind.DIAL_FAILED, peer=peer_id, remote=f"{node.ip}:{node.tcp}", reason=text)
+        if getattr(failure, "reason", None) == DisconnectReason.ALREADY_CONNECTED:
+            await self._recover_from_crossing(node)
+
+    async def _recover_from_crossing(self, node: Node) -> None:
+        """Two nodes that dialed each other may each have kept the connection that the other gave up: see
+        :func:`admission.loses_crossing`, which cannot tell when the bytes of both come in pieces."""
+        # The two sides wait differently long, or they would cross again.
+        await asyncio.sleep(dialer.CROSSED_REDIAL_S * (1 if self.id < node.id else 2))
+        if node.id not in self._peers:
+            self._dialer.retry(node.id)
+            self._dial_wakeup.set()
 
     def _new_link(self, *, dialed: Node | None = None, static: bool = False) -> Link:
         link = Link(self, self.key, dialed=dialed, static=static)
@@ -372,10 +387,20 @@ def _id_of(link: Link) -> NodeId:
     return link.remote_key.node_id
 
 
+async def _readable(listener: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(listener, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(listener)
+
+
 def _bind(address: str) -> socket.socket:
     host, _, port_text = address.rpartition(":")
-    if not port_text.isdigit():
-        raise ConfigError(f"listen address {address!r}: no port")
+    if not port_text.isdigit() or int(port_text) > MAX_PORT:
+        raise ConfigError(f"listen address {address!r}: no valid port")
     host, port = host.strip("[]"), int(port_text)
     everywhere = not host
     try:
@@ -386,8 +411,8 @@ def _bind(address: str) -> socket.socket:
         else:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             listener = socket.create_server((host or "0.0.0.0", port), family=family, backlog=LISTEN_BACKLOG)  # noqa: S104
-    except (OSError, OverflowError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    except OSError as error:
+        why = error.strerror or str(error)
         raise ConfigError(f"listen tcp {address}: {why.lower()}") from error
     listener.setblocking(False)
     return listener

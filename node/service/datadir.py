@@ -62,12 +62,20 @@ def load_key(path: Path) -> PrivateKey:
 
 
 def load_or_create_key(path: Path) -> PrivateKey:
-    """Read a key file; on any failure make a new key and write it, mode 0600."""
+    """Read a key file; on any failure make a new key and write it, mode 0600.
+
+    Raises:
+        ConfigError: it cannot be written.
+    """
     try:
         return load_key(path)
     except ConfigError:
         key = PrivateKey.generate()
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(key.secret.hex())
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                os.fchmod(descriptor, 0o600)  # one that was there keeps its mode otherwise
+                file.write(key.secret.hex())
+        except OSError as error:
+            raise ConfigError(f"key file {path}: {(error.strerror or str(error)).lower()}") from error
         return key

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,7 +40,7 @@ class NodeConfig:
     data_dir: Path | None = None
     """None keeps nothing on disk: a fresh key at every start."""
     ipc_path: str = ""
-    """A bare name is inside `data_dir`; empty for no IPC."""
+    """A bare name is inside `data_dir`, or the system's temporary directory without one; empty for no IPC."""
     p2p: ServerConfig = field(default_factory=ServerConfig)
     """Name and protocols are filled in; so is the private key if there is none."""
     http: EndpointConfig | None = None
@@ -51,9 +52,9 @@ class NodeConfig:
         if not self.ipc_path:
             return None
         path = Path(self.ipc_path)
-        if path.name != self.ipc_path or self.data_dir is None:
+        if path.name != self.ipc_path:
             return path
-        return self.data_dir / path
+        return (self.data_dir or Path(tempfile.gettempdir())) / path
 
 
 class ServiceNode:

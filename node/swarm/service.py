@@ -155,7 +155,8 @@ class OverlayService(Service):
                 outcome.exception()  # who waits for it gets it; nobody may
             raise
         finally:
-            self._handshakes.pop(peer, None)
+            if HIVE_NAME not in peer.pipes:  # otherwise hive has yet to see it, and may start after we are through
+                self._handshakes.pop(peer, None)
 
     def _handshake_of(self, peer: Peer) -> asyncio.Future[BzzAddr]:
         """The outcome of the handshake with a peer; bzz and hive start in any order."""
@@ -170,6 +171,8 @@ class OverlayService(Service):
                 address = await asyncio.shield(self._handshake_of(peer))
         except TimeoutError:
             raise _late("hive") from None
+        finally:
+            self._handshakes.pop(peer, None)
 
         def handle(code: int, payload: bytes) -> None:
             self._send_all(self.hive.on_message(peer, decode_hive(code, payload), loop.time()))

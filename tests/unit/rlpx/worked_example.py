@@ -1,0 +1,146 @@
+"""The worked example of spec 01 section 8, as produced by the reference with fixed keys."""
+
+from __future__ import annotations
+
+from node.crypto import ecies
+from node.crypto.secp256k1 import PrivateKey
+from node.rlpx.handshake import Initiator, Responder, seal_eip8
+
+KEY_A, KEY_B = PrivateKey(b"\xa1" * 32), PrivateKey(b"\xb2" * 32)
+EPHEMERAL_A, EPHEMERAL_B = PrivateKey(b"\xc3" * 32), PrivateKey(b"\xd4" * 32)
+NONCE_A, NONCE_B = b"\xe5" * 32, b"\xf6" * 32
+AUTH_ECIES = {"ephemeral_key": PrivateKey(b"\x17" * 32), "iv": b"\x18" * 16}
+ACK_ECIES = {"ephemeral_key": PrivateKey(b"\x27" * 32), "iv": b"\x28" * 16}
+AUTH_PADDING, ACK_PADDING = bytes(181), bytes(187)
+
+AUTH_BODY = bytes.fromhex(
+    "f8a7b841bf67d8f3daf63e27f300ce74977b759e91c815634938896e802aa8876fdca1ce70fac73eb7027b8dd03a0d6f336e"
+    "6c523f203a986ccc8e4ad7e3d37cf2c3a83200b840ab5d2e79cfd621b1b027ffb24e2453ed7fb571ba9a841ff0e2473466ca"
+    "bd168d240d1103860d4901da953cc7021d4d62f3f95691ac7cd434cbf9fc9e8b8d871da0e5e5e5e5e5e5e5e5e5e5e5e5e5e5"
+    "e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e504"
+)
+AUTH_PACKET = bytes.fromhex(
+    "01cf0457eb3638f51f4dc5c8d5a7324b47df99e816cfcc5b5eb1245bc8c98029f9e6749b68c7ad0a3fcbce20749f1c43a726"
+    "943fc4be65e749c2eb59cde2a873b7901a181818181818181818181818181818185008290c45450a1585f33312b214dafd0f"
+    "1c103be1f707d3f7387b44ff16598764534086cc5f4a3cea13ae4a9ca24c6fc74880cc6f068a124725997795bbbb0de738c8"
+    "443064724139225fc59f116292cdd3869bce336ebcd211617964b8c4361eae0e5d583a4298aca55adf8dc346ff50975c036d"
+    "06e99ea67cc0cac92fd99c542f2070e4f6550cb176104c803cf768e802cfe643604350af0155338342b75f9f9c1d62503f6c"
+    "07c78524e5ec2436f86dbfc3eb3b0ddbc22a183d9f99b2746d5ab94ab8b2a77be15a0410460a5869fbabc6ec51843dcb4ee9"
+    "6f8ccefae7a3f744d63191373216f998e5f71bc88da0c9a1cb06a95bb0ad41bfbeb0fbc690afd23a6cd0b8c9849bac0b6916"
+    "afb70de952fff84a860e2e4f6a554cc1bd35bc75806e8e5ae38810fddb873b2df2881795d38171a83cdcfec66244f6efef24"
+    "251467e0db7011c2ab1d60ebc266ba857970acf8ac0fe19c1313adc29c08b7347283b86c5377125819ac4064ae0d43d5ba3d"
+    "8ccffa346733b30edc60d149581a53"
+)
+ACK_BODY = bytes.fromhex(
+    "f864b8401eafc5715a488cec873b85f397b6aeda16392e2ae1e24e7998737472d23ce45151446636f243e56da325b2fe24ff"
+    "5618dbb631e6806f19e0074749b2bac2db97a0f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6"
+    "f604"
+)
+ACK_PACKET = bytes.fromhex(
+    "01920416345bf831164a03758eaea5e8b66fee2be7710b8f190ee880249032a29ed66ebec0c4061d5a5bdded2a6bd08305c5"
+    "0f9ab290f282019f29749f9ec2d70cc71c28282828282828282828282828282828366c9f6528337a9bb0dc1786d69258841f"
+    "75f93240d50bea576166988e131687ab79e9782baff7580c39658a420e4f1143716e558f611d650a4f6767de2159312df7ea"
+    "5e21e28c1863d37ee65515573402843b3f0c2186fad02445ece94d3d1a96063565bc91896652299cd98b2094535ebe08cd0d"
+    "28328a2e60b6c81de64be8d56b524ded1e5c3b5a7cff66bbe7e1537ab14636088cf4923b595ede894d955449fa88a5ee2ed0"
+    "dd0174c68c18d27a0dac584a6fa8e1bc28f46796d5b1537cd62b31a87e50a334ea348328e5d1da8aced0d131f4c01c006c05"
+    "78c8f95a617e2d680c99348d37ebf11313599b7126dd86da2616ab6922ac1f9da193916e67449e0000536d65865fb19d4f8f"
+    "8b6763e2df860035640db601ece8a67017a58b4a920799ad7729070c4fdbad7dcfb36eb936ba10857aa3886f01fef98d7ded"
+    "474697fe"
+)
+EPHEMERAL_SHARED = bytes.fromhex("d3424b0dd8e0bf35b4ef52b1977e153a52f420a3f747e4854766de178ec05982")
+AES = bytes.fromhex("df332b35cdea3b0a1c6fc2b58dc28f2a51a2fd2dd101a5d3f5d49017e140de2f")
+MAC = bytes.fromhex("96ca77c4bb1c18d4691155e2939df4b66883b98a51b4763ae0b65e267df07e90")
+M1 = bytes.fromhex("12c9d42f74e871f87bca705309f157a0c689694c545899d8b9cf6e88c9b62b78")
+M2 = bytes.fromhex("3bc51d783c3319808ff79ecb91f9fa2dbf2ad795133511f10895ef61360af041")
+PLAIN_AUTH_PLAINTEXT = bytes.fromhex(
+    "bf67d8f3daf63e27f300ce74977b759e91c815634938896e802aa8876fdca1ce70fac73eb7027b8dd03a0d6f336e6c523f20"
+    "3a986ccc8e4ad7e3d37cf2c3a83200c0479f2573cd4b4c86482d1e3c524fd949d601790ac741dfb5b07414f3dacf1dab5d2e"
+    "79cfd621b1b027ffb24e2453ed7fb571ba9a841ff0e2473466cabd168d240d1103860d4901da953cc7021d4d62f3f95691ac"
+    "7cd434cbf9fc9e8b8d871de5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e500"
+)
+PLAIN_AUTH_PACKET = bytes.fromhex(
+    "0457eb3638f51f4dc5c8d5a7324b47df99e816cfcc5b5eb1245bc8c98029f9e6749b68c7ad0a3fcbce20749f1c43a726943f"
+    "c4be65e749c2eb59cde2a873b7901a1818181818181818181818181818181817c849be20d4ecc1ac05c341d66f611709af70"
+    "c639079bde3e2a5aad10e050ce7b7526760ba7f68f8d2bd8a87ff62d52cb06d6063cea3ec0fc0ac441b09bc043153b27e915"
+    "afffa1288a6e27570c816d3365e2d4936a4482b8d56b97f454ee1b443135b99ce3199d10047ea632c4637628d42e70cad10f"
+    "72afc81652d331504120f7b3ea6af745e555496095a2db0fc06f14d3553729da617e2f492af82cdf3d679c1d62503f6c0726"
+    "60c10009c1d31d885a260edee83e27cffdd87a7c579188bfb92754cb85914f31438dccdf502dacd388f585c3c056fbedf8a3"
+    "401b5afcaf2ac0"
+)
+PLAIN_ACK_PLAINTEXT = bytes.fromhex(
+    "1eafc5715a488cec873b85f397b6aeda16392e2ae1e24e7998737472d23ce45151446636f243e56da325b2fe24ff5618dbb6"
+    "31e6806f19e0074749b2bac2db97f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f6f600"
+)
+PLAIN_ACK_PACKET = bytes.fromhex(
+    "0416345bf831164a03758eaea5e8b66fee2be7710b8f190ee880249032a29ed66ebec0c4061d5a5bdded2a6bd08305c50f9a"
+    "b290f282019f29749f9ec2d70cc71c28282828282828282828282828282828d0a7e2546cd433066daf1e99c61f73ad9efa79"
+    "c2b70e6bb92ef05c93c45c86a428016b1f88a874035d5f3219c5d4abf7bc3809abd4b835638d67373563a4cb1461c3c73f77"
+    "e28c1863d37ee65515573402843b3f0c2186fad02445ece94d3d1a603d839f6ac372a717b3d39b3934746d788504344beb09"
+    "5325cdfeb79f69772465"
+)
+PLAIN_M1 = bytes.fromhex("bf80be27b5a7f0c1a4d1e1ac3c7ecbc225cde507ba1b194b38d25b5706f8a403")
+PLAIN_M2 = bytes.fromhex("788f76f2165186d0ccac8d6726c3e7a90f6499cc65e1e7568845aa616df5dd4f")
+HELLO_A = bytes.fromhex(
+    "80f8620596666f6f2f7634322f6c696e75782f676f312e31392e38c6c583666f6f2a80b840ab5d2e79cfd621b1b027ffb24e"
+    "2453ed7fb571ba9a841ff0e2473466cabd168d240d1103860d4901da953cc7021d4d62f3f95691ac7cd434cbf9fc9e8b8d87"
+    "1d0000000000000000000000"
+)
+HELLO_A_WIRE = bytes.fromhex(
+    "ae036dda81b7db6a48a05555415d125adfb395d4ce4154ef253ea29b5c5728be4f8660c0b94f46d81b3770616e52503191cc"
+    "2a33f00d710c207120847dc52c568719f57399282b90ad8e384dc80788d0366fdbbe30ab868698124f906484fa9cb4bc0704"
+    "a207dd26839ed6dd9f10ba713d165bb50a953aa1812697f8a0b468cee1c8b4fa4928ba51445af6b868e49185227eb0b1bbe2"
+    "53c0eb8f536b4e5a608f"
+)
+HELLO_B = bytes.fromhex(
+    "80f86305976261722f763636362f6c696e75782f676f312e31392e38c6c583666f6f2a80b8406aa3da9b5c1d61956076cb30"
+    "14ffdaa0996bacdae29ba4b89e39b4088f86ec789620cd2e2e8e91b760d10455f899fc8e32cae46900dd96bca1088340d8fa"
+    "372d00000000000000000000"
+)
+HELLO_B_WIRE = bytes.fromhex(
+    "ae036eda81b7db6a48a05555415d125a232a6943985474892ecb298bdc00f8254f8661c0b84b48c51b377265771155368ac1"
+    "7d7bf8536e132866367a7e83c95f875c5f4b61c31c1d0edab2711822cf594f11eb120774aa9c8e52291430de2391667e3594"
+    "c35b46174d36f51a0f7d4f9cfe41be6194e8f13df4e3ebf102c3303afc03e1876305ba51445af6b868e491855eb6694a41d8"
+    "bcf5fd966e348bc8cb51"
+)
+PING_WIRE = bytes.fromhex(
+    "1f03dc3aed00434828e9cbe472ac663a2cdd65cec8cce8a7014fe101afe2685f3c67b1ad18f0f5df7f7e8ab5f75f34b05421"
+    "ae4fd6874e5bc1ac49df98a0f316"
+)
+PONG_WIRE = bytes.fromhex(
+    "1f03dc3aed00434828e9cbe472ac663a120611f8090d911e357b96d371f560de3d67b1ad18f0f5df7f7e8ab5f75f34b0ecfc"
+    "7d546e6f496448e4840315feca95"
+)
+FOOBAR_WIRE = bytes.fromhex(
+    "b2d89bb0e2d87ed2c743592ecb9c16459d5c1243c7772be9430a89471a4d0b95e019435f17a7a85aaa5c085050b7d9283dbd"
+    "b04b1ac7620d9fba840708647d41"
+)
+ZEROS_WIRE = bytes.fromhex(
+    "b3d1448c5ae2cec51b62108ccce0315b890e8dd2e79ff89d0264f28c0a247fbfb374c0859abdd08e51cec849060504d7c213"
+    "091f8180d26b1353e8399fccf51f"
+)
+DISCONNECT_WIRE = bytes.fromhex(
+    "b2d894b0e2d87ed2c743592ecb9c164557ecc8ff1315d8c6f17c3aba04d6f7edf11c5f1879c8c738cb2e085050b7d9282634"
+    "0dc20e23c1805cd7357706cc96df"
+)
+
+
+def initiator() -> Initiator:
+    """A's side, with the recorded randomness."""
+    return Initiator(
+        KEY_A,
+        KEY_B.public,
+        nonce=NONCE_A,
+        ephemeral_key=EPHEMERAL_A,
+        seal=lambda key, body: seal_eip8(key, body, padding=AUTH_PADDING, **AUTH_ECIES),  # type: ignore[arg-type]
+    )
+
+
+def responder() -> Responder:
+    """B's side, with the recorded randomness, in either packet format."""
+    return Responder(
+        KEY_B,
+        nonce=NONCE_B,
+        ephemeral_key=EPHEMERAL_B,
+        seal=lambda key, body: seal_eip8(key, body, padding=ACK_PADDING, **ACK_ECIES),  # type: ignore[arg-type]
+        seal_plain=lambda key, body: ecies.encrypt(key, body, **ACK_ECIES),  # type: ignore[arg-type]
+    )
