@@ -21,7 +21,7 @@ from node.service.datadir import load_key
 from node.service.endpoints import EndpointConfig
 
 ENVIRONMENT_PREFIX = "PSS_"
-TOKEN_VARIABLE = "PSS_CONTROL_TOKEN"
+TOKEN_VARIABLE = "PSS_CONTROL_TOKEN"  # noqa: S105  -- its name, not its value
 """The token itself, where no file can be mounted; there is no flag for it."""
 DEFAULT_PORT = 30399
 DEFAULT_NETWORK_ID = 4
@@ -78,8 +78,10 @@ def parse_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) 
     if flags.bzzkey and flags.bzzkeyhex:
         raise ConfigError("--bzzkey and --bzzkeyhex exclude each other")
     token = _read_token(flags.control_token_file) or environ.get(TOKEN_VARIABLE, "")
-    if flags.control and not flags.control.startswith("unix:") and not token:
-        raise ConfigError(f"--control on a network address needs --control-token-file or {TOKEN_VARIABLE}")
+    if flags.control and not flags.control.startswith("unix:"):
+        _check_network_address("control", flags.control)
+        if not token:
+            raise ConfigError(f"--control on a network address needs --control-token-file or {TOKEN_VARIABLE}")
     return Options(
         name=flags.name,
         data_dir=Path(flags.datadir).expanduser(),
@@ -213,6 +215,13 @@ def _advertised(nat: str) -> IPAddress:
     except ValueError:
         pass
     raise ConfigError(f"--nat {nat!r}: expected none or extip:IP")
+
+
+def _check_network_address(name: str, address: str) -> None:
+    host, _, port = address.rpartition(":")
+    # Checked here because gRPC takes a port modulo 65536.
+    if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise ConfigError(f"--{name} {address!r}: expected unix:PATH or host:port")
 
 
 def _key(name: str, file: str | None, digits: str | None) -> PrivateKey | None:

@@ -218,4 +218,10 @@ class ControlClient:
 
     def _error(self, error: grpc.RpcError) -> ControlError:
         assert isinstance(error, grpc.Call)
-        return ControlError(self.name, error.code(), error.details() or "")
+        details = error.details() or ""
+        # What the gateway answers arrives buried in gRPC's own words.
+        if "response code 407" in details:
+            return ControlError(self.name, grpc.StatusCode.UNAUTHENTICATED, "the gateway refuses the lab's token")
+        if "response code 502" in details:
+            details = "the gateway cannot reach it"
+        return ControlError(self.name, error.code(), details)

@@ -21,10 +21,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from node.log import set_up_logging
+from node.tasks import TaskOwner
 
 log = logging.getLogger(__name__)
 
-TOKEN_VARIABLE = "PSS_CONTROL_TOKEN"
+TOKEN_VARIABLE = "PSS_CONTROL_TOKEN"  # noqa: S105  -- its name, not its value
 USER = "lab"
 """User name of the proxy credentials; the token is the password."""
 DEFAULT_PORT = 7000
@@ -50,13 +51,18 @@ class Gateway:
         self._expected = base64.b64encode(f"{USER}:{token}".encode())
         self._ports = frozenset(ports)
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._callers = TaskOwner()
 
     async def serve(self, host: str, port: int, stop: asyncio.Event) -> None:
         """Listen until `stop` is set."""
-        server = await asyncio.start_server(self._caller, host, port, limit=MAX_REQUEST_BYTES)
+        server = await asyncio.start_server(self._called, host, port, limit=MAX_REQUEST_BYTES)
         log.info("gateway on %s", server.sockets[0].getsockname()[:2])
         await stop.wait()
         server.close()
+        await self._callers.aclose()
+
+    def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._callers.spawn(self._caller(reader, writer), name="gateway caller")
 
     async def _caller(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with self._slots:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 from typing import Self
 
 import grpc
@@ -56,10 +58,15 @@ class ControlServer:
         servicer = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(servicer, self._server)
         reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        if local:
+            _refuse_if_in_use(options.control)
+        old_umask = os.umask(0o177)  # a unix socket is for its owner only, from the first moment on
         try:
             self._server.add_insecure_port(options.control)
         except RuntimeError as error:
             raise ConfigError(f"--control {options.control}: the address cannot be had, is it in use?") from error
+        finally:
+            os.umask(old_umask)
         await self._server.start()
         for service in ("", SERVICE_NAME):
             await servicer.set(service, health_pb2.HealthCheckResponse.SERVING)
@@ -68,3 +75,17 @@ class ControlServer:
 
     async def __aexit__(self, *_: object) -> None:
         await self._server.stop(STOP_GRACE_S)
+
+
+def _refuse_if_in_use(address: str) -> None:
+    """gRPC would take the path of a unix socket away from another server without a word.
+
+    Raises:
+        ConfigError: somebody listens there.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(address.removeprefix("unix:"))
+        except OSError:
+            return  # nobody; whatever else is wrong with the path, gRPC will say
+    raise ConfigError(f"--control {address}: another server is listening there")

@@ -278,7 +278,7 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
     async def Call(self, request: pb.CallRequest, context: Context) -> pb.CallResponse:
         try:
             params = json.loads(request.params_json) if request.params_json else []
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidField(f"params_json: {error}") from None
         if not isinstance(params, list):
             raise InvalidField("params_json: want a JSON array")

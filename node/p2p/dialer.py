@@ -11,6 +11,9 @@ from node.ids import NodeId
 MAX_ACTIVE_DIALS = 16
 REDIAL_S = 35.0
 """From the end of one attempt to the next for the same node; longer than the inbound throttle of its target."""
+FIRST_RETRY_S = 1.0
+"""After an attempt without a TCP connection; doubles up to REDIAL_S. Ours: nobody was there to count the attempt
+against us, and nodes that start together should find each other at once."""
 CROSSED_REDIAL_S = 1.0
 """After a dial that was refused as a duplicate although no other connection came of it; ours."""
 DIAL_TIMEOUT_S = 15.0
@@ -22,6 +25,8 @@ class _Static:
     node: Node
     control: bool
     """The next attempt is one that somebody asked for, not a redial or a suggestion."""
+    unreachable: int = 0
+    """Attempts in a row that ended without a TCP connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,20 @@ class DialScheduler:
             static.control = False
         return dials
 
-    def finished(self, node_id: NodeId, *, now: float) -> None:
-        """An attempt is over, whether a peer came of it or not."""
+    def finished(self, node_id: NodeId, *, now: float, redial_s: float = REDIAL_S) -> None:
+        """An attempt that reached the node is over, whether a peer came of it or not; the next is `redial_s` away."""
         self._dialing.discard(node_id)
-        self._not_before[node_id] = now + REDIAL_S
+        self._not_before[node_id] = now + redial_s
+        if node_id in self._static:
+            self._static[node_id].unreachable = 0
+
+    def unreachable(self, node_id: NodeId, *, now: float) -> None:
+        """An attempt ended without a TCP connection."""
+        static = self._static.get(node_id)
+        failures = static.unreachable if static else 0
+        self.finished(node_id, now=now, redial_s=min(FIRST_RETRY_S * 2**failures, REDIAL_S))
+        if static:
+            static.unreachable = failures + 1
 
     def retry(self, node_id: NodeId) -> None:
         """Forget that a node was tried lately."""

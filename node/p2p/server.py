@@ -278,35 +278,35 @@ class Server:
         loop = asyncio.get_running_loop()
         peer_id = node.id.hex()
         self.events.emit(Kind.DIAL, peer=peer_id, remote=f"{node.ip}:{node.tcp}", control=control)
+        failure: Exception | None
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
                 _, link = await loop.create_connection(
                     lambda: self._new_link(dialed=node, static=True), str(node.ip), node.tcp
                 )
+        except OSError as error:  # a time-out is one as well
+            self._dialer.unreachable(node.id, now=loop.time())
+            failure = error if str(error) else TimeoutError(f"no TCP connection within {DIAL_TIMEOUT_S:g} s")
+        else:
             await link.settled
             failure = link.error if link.sink is None else None
-        except TimeoutError:
-            failure = TimeoutError(f"no TCP connection within {DIAL_TIMEOUT_S:g} s")
-        except OSError as error:
-            failure = error
-        finally:
-            self._dialer.finished(node.id, now=loop.time())
-            self._dial_wakeup.set()
+            self._dialer.finished(node.id, now=loop.time(), redial_s=self._redial_s(node, failure))
+        self._dial_wakeup.set()
         if failure is not None:
             text = str(failure) or type(failure).__name__
             log.info("dialing %s failed: %s", node.url, text)
             self.events.emit(Kind.DIAL_FAILED, peer=peer_id, remote=f"{node.ip}:{node.tcp}", reason=text)
-        if getattr(failure, "reason", None) == DisconnectReason.ALREADY_CONNECTED:
-            await self._recover_from_crossing(node)
 
-    async def _recover_from_crossing(self, node: Node) -> None:
-        """Two nodes that dialed each other may each have kept the connection that the other gave up: see
-        :func:`admission.loses_crossing`, which cannot tell when the bytes of both come in pieces."""
-        # The two sides wait differently long, or they would cross again.
-        await asyncio.sleep(dialer.CROSSED_REDIAL_S * (1 if self.id < node.id else 2))
-        if node.id not in self._peers:
-            self._dialer.retry(node.id)
-            self._dial_wakeup.set()
+    def _redial_s(self, node: Node, failure: Exception | None) -> float:
+        """How long to wait with the next attempt.
+
+        Two nodes that dialed each other may each have kept the connection that the other gave up: see
+        :func:`admission.loses_crossing`, which cannot tell when the bytes of both come in pieces. They try again soon,
+        and not at the same time, or they would cross again.
+        """
+        if getattr(failure, "reason", None) != DisconnectReason.ALREADY_CONNECTED:
+            return dialer.REDIAL_S
+        return dialer.CROSSED_REDIAL_S * (1 if self.id < node.id else 2)
 
     def _new_link(self, *, dialed: Node | None = None, static: bool = False) -> Link:
         link = Link(self, self.key, dialed=dialed, static=static)

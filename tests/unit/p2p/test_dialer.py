@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node.enode import Node, parse_ip
 from node.ids import NodeId
-from node.p2p.dialer import DIAL_TIMEOUT_S, MAX_ACTIVE_DIALS, REDIAL_S, Dial, DialScheduler
+from node.p2p.dialer import DIAL_TIMEOUT_S, FIRST_RETRY_S, MAX_ACTIVE_DIALS, REDIAL_S, Dial, DialScheduler
 from tests.support.keys import make_key
 
 
@@ -155,3 +155,29 @@ def test_retry_forgets_the_wait() -> None:
     scheduler.retry(NODE.id)
     assert scheduler.next_deadline() is None
     assert dialed(scheduler, 0.0) == [NODE]
+
+
+def test_a_node_that_is_not_there_is_tried_with_growing_pauses() -> None:
+    scheduler = DialScheduler()
+    scheduler.add(NODE)
+    now, pauses = 0.0, []
+    for _ in range(8):
+        assert [dial.node for dial in scheduler.due(connected=(), now=now)] == [NODE]
+        scheduler.unreachable(NODE.id, now=now)
+        deadline = scheduler.next_deadline()
+        assert deadline is not None
+        pauses.append(deadline - now)
+        now = deadline
+    assert pauses == [1, 2, 4, 8, 16, 32, REDIAL_S, REDIAL_S]
+
+
+def test_a_connection_begins_the_pauses_anew() -> None:
+    scheduler = DialScheduler()
+    scheduler.add(NODE)
+    scheduler.due(connected=(), now=0.0)
+    scheduler.unreachable(NODE.id, now=0.0)
+    scheduler.due(connected=(), now=1.0)
+    scheduler.finished(NODE.id, now=1.0)
+    scheduler.due(connected=(), now=1.0 + REDIAL_S)
+    scheduler.unreachable(NODE.id, now=40.0)
+    assert scheduler.next_deadline() == 40.0 + FIRST_RETRY_S
