@@ -72,7 +72,11 @@ def parse_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) 
     """
     parser = _parser()
     _apply_environment(parser, environ)
-    flags = parser.parse_args(argv)
+    flags, rest = parser.parse_known_args(argv)
+    if rest:
+        # Only the names: what follows a mistyped flag may be a key.
+        unknown = [word.partition("=")[0] for word in rest if word.startswith("-")]
+        parser.error("unknown flags: " + " ".join(unknown) if unknown else "there are no arguments but flags")
     if flags.nodekey and flags.nodekeyhex:
         raise ConfigError("--nodekey and --nodekeyhex exclude each other")
     if flags.bzzkey and flags.bzzkeyhex:

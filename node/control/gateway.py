@@ -39,6 +39,9 @@ MAX_CONNECTIONS = 4096
 """Ours: four for each node of a thousand, and the file descriptors they take."""
 CHUNK_BYTES = 65536
 
+CHALLENGE = 'Proxy-Authenticate: Basic realm="lab"\r\n'
+"""RFC 9110 wants it with 407; elsewhere it does no harm."""
+
 _REQUEST = re.compile(rb"CONNECT ([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?):(\d{1,5}) HTTP/1\.[01]\r\n")
 _CREDENTIALS = re.compile(rb"\r\nproxy-authorization: *basic +([a-z0-9+/=]+) *\r\n", re.IGNORECASE)
 
@@ -69,7 +72,7 @@ class Gateway:
             with contextlib.closing(writer), contextlib.suppress(OSError):
                 status = await self._connect(reader, writer)
                 if status is not None:
-                    writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+                    writer.write(f"HTTP/1.1 {status}\r\n{CHALLENGE}Content-Length: 0\r\n\r\n".encode())
                     await writer.drain()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str | None:

@@ -49,9 +49,13 @@ class Subscription:
     topic: Topic
     handler: Handler
     _handlers: HandlerRegistry
+    _cancelled: bool = False
 
     def cancel(self) -> None:
-        self._handlers.deregister(self.topic, self.handler)
+        """Nothing more is delivered; a second time does nothing."""
+        if not self._cancelled:
+            self._cancelled = True
+            self._handlers.deregister(self.topic, self.handler)
 
 
 class PssService(Service):

@@ -69,6 +69,8 @@ class ServiceNode:
     def __init__(self, config: NodeConfig, *, events: EventBus | None = None) -> None:
         if "/" in config.name or "\\" in config.name:
             raise ServiceError("Config.Name must not contain '/' or '\\'")
+        if config.name == "keystore" or config.name.endswith(".ipc"):
+            raise ServiceError(f"Config.Name must not be {config.name!r}: a file of the node has that name")
         self.config = config
         self.events = events or EventBus()
         self.registry = Registry()
