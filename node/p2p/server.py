@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -14,14 +12,15 @@ from node.crypto.secp256k1 import PrivateKey
 from node.devp2p.capability import announce, match_protocols
 from node.devp2p.messages import BASE_VERSION, Hello
 from node.disconnect import DisconnectReason
-from node.enode import MAX_PORT, IPAddress, Node, parse_ip
+from node.enode import IPAddress, Node, parse_ip
 from node.enr import sign_record
 from node.errors import ConfigError, DialFailed
 from node.events import EventBus, Kind
 from node.ids import NodeId
 from node.p2p import admission, dialer
 from node.p2p.dialer import DIAL_TIMEOUT_S, DialScheduler
-from node.p2p.link import Link, format_endpoint
+from node.p2p.link import Link
+from node.p2p.listener import Listener
 from node.p2p.peer import Peer
 from node.p2p.protocol import Protocol
 from node.tasks import TaskOwner
@@ -30,10 +29,6 @@ log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 1.5
 """For peers to be told and torn down on stop; SIGTERM has to end a node in two seconds."""
-ACCEPT_RETRY_S = 0.1
-"""Pause of the accept loop when the process is out of file descriptors."""
-LISTEN_BACKLOG = 128
-_TEMPORARY = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EINTR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +70,7 @@ class Server:
         self.listen_addr = config.listen_addr
         """As configured; once started, the actual address."""
         self.running = False
-        self._listener: socket.socket | None = None
+        self._listener: Listener | None = None
         self._port = 0
         self._peers: dict[NodeId, Peer] = {}
         self._links: set[Link] = set()
@@ -85,7 +80,6 @@ class Server:
         self._throttle = admission.InboundThrottle()
         self._tasks = TaskOwner()
         self._peer_tasks = TaskOwner()
-        self._slots: asyncio.Semaphore
         self._limits = admission.Limits(max_peers=config.max_peers, max_inbound=config.max_peers)
 
     # -- starting and stopping
@@ -98,12 +92,15 @@ class Server:
         """
         if self.running:
             raise ConfigError("server already running")
-        self._slots = asyncio.Semaphore(self.config.max_pending_peers)
         if self.config.listen_addr:
-            self._listener = _bind(self.config.listen_addr)
-            self.listen_addr = format_endpoint(self._listener.getsockname())
-            self._port = self._listener.getsockname()[1]
-            self._tasks.spawn(self._accept_loop(self._listener), name="p2p accept")
+            self._listener = Listener(
+                self.config.listen_addr,
+                admits=self._admits,
+                new_link=self._new_link,
+                max_pending=self.config.max_pending_peers,
+            )
+            self.listen_addr, self._port = self._listener.endpoint, self._listener.port
+            self._tasks.spawn(self._listener.run(), name="p2p accept")
         self.running = True
         for node in self.config.static_nodes:
             self._dialer.add(node, control=True)
@@ -225,39 +222,10 @@ class Server:
 
     # -- listening and dialing
 
-    async def _accept_loop(self, listener: socket.socket) -> None:
-        while True:
-            await self._slots.acquire()
-            try:
-                link = await self._accept(listener)
-            except OSError as error:
-                self._slots.release()
-                if error.errno not in _TEMPORARY:
-                    raise
-                log.warning("accept: %s; going on", error)
-                await asyncio.sleep(ACCEPT_RETRY_S)
-                continue
-            if link is None:
-                self._slots.release()
-            else:
-                link.settled.add_done_callback(lambda _: self._slots.release())
-
-    async def _accept(self, listener: socket.socket) -> Link | None:
-        """The next connection, or None if it was turned away at once."""
-        loop = asyncio.get_running_loop()
-        await _readable(listener)
-        try:
-            # loop.sock_accept would lose the socket if it were cancelled in the same turn.
-            sock, address = listener.accept()
-        except BlockingIOError:
-            return None
-        ip = parse_ip(address[0].partition("%")[0])
-        if admission.restricted(ip, self.config.net_restrict) or not self._throttle.admit(ip, loop.time()):
-            sock.close()
-            return None
-        sock.setblocking(False)
-        _, link = await loop.connect_accepted_socket(self._new_link, sock)
-        return link
+    def _admits(self, ip: IPAddress) -> bool:
+        """The accept filter: before a byte is read (spec 02 section 9.4)."""
+        now = asyncio.get_running_loop().time()
+        return not admission.restricted(ip, self.config.net_restrict) and self._throttle.admit(ip, now)
 
     async def _dial_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -385,34 +353,3 @@ class Server:
 def _id_of(link: Link) -> NodeId:
     assert link.remote_key is not None
     return link.remote_key.node_id
-
-
-async def _readable(listener: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(listener, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(listener)
-
-
-def _bind(address: str) -> socket.socket:
-    host, _, port_text = address.rpartition(":")
-    if not port_text.isdigit() or int(port_text) > MAX_PORT:
-        raise ConfigError(f"listen address {address!r}: no valid port")
-    host, port = host.strip("[]"), int(port_text)
-    everywhere = not host
-    try:
-        if everywhere and socket.has_dualstack_ipv6():
-            listener = socket.create_server(
-                ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=LISTEN_BACKLOG
-            )
-        else:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            listener = socket.create_server((host or "0.0.0.0", port), family=family, backlog=LISTEN_BACKLOG)  # noqa: S104
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise ConfigError(f"listen tcp {address}: {why.lower()}") from error
-    listener.setblocking(False)
-    return listener

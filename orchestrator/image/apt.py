@@ -18,9 +18,6 @@ from orchestrator.image.process import run_command
 SUITE = "bookworm"
 """Debian 12: the release whose Python is 3.11."""
 
-DEFAULT_MIRROR = "http://deb.debian.org/debian"
-"""Debian's own, where the host is not Debian or names no mirror that serves packages over HTTP."""
-
 TOOL_PACKAGES = ("mmdebstrap", "debian-archive-keyring")
 
 FORWARDED_SETTINGS = re.compile(
@@ -67,6 +64,10 @@ def mirror_lines(sources: list[AptSource], *, host_codename: str) -> list[str]:
     Args:
         sources: see `read_sources`.
         host_codename: VERSION_CODENAME of a Debian host; empty if the host is not Debian.
+
+    Returns:
+        Nothing where the host is not Debian or names no mirror that serves packages over HTTP: mmdebstrap then takes
+        Debian's own.
     """
     lines: list[str] = []
     for source in sources:
@@ -77,7 +78,7 @@ def mirror_lines(sources: list[AptSource], *, host_codename: str) -> list[str]:
             lines.append(f"deb {source.uri} {'-'.join(filter(None, (SUITE, pocket)))} main")
     if f" {SUITE} " in "".join(lines):
         return list(dict.fromkeys(lines))
-    return [f"deb {DEFAULT_MIRROR} {SUITE} main"]
+    return []
 
 
 def debian_codename(os_release: Path = Path("/etc/os-release")) -> str:

@@ -11,7 +11,6 @@ import pytest
 from orchestrator.errors import ImageError
 from orchestrator.image import apt
 from orchestrator.image.apt import (
-    DEFAULT_MIRROR,
     debian_codename,
     find_mmdebstrap,
     forwarded_settings,
@@ -78,9 +77,9 @@ def test_another_debian_release_keeps_its_mirror_and_gets_our_suite(apt_dir: Pat
 
 
 @pytest.mark.parametrize("codename", ["", "bookworm"])
-def test_debians_own_mirror_where_the_host_has_none(apt_dir: Path, codename: str) -> None:
+def test_the_choice_is_left_to_mmdebstrap_where_the_host_has_no_mirror(apt_dir: Path, codename: str) -> None:
     (apt_dir / "sources.list").write_text("deb http://archive.test/ubuntu noble main\n")
-    assert lines_of(apt_dir, codename) == [f"deb {DEFAULT_MIRROR} bookworm main"]
+    assert lines_of(apt_dir, codename) == []
 
 
 def test_only_debian_has_a_debian_codename(tmp_path: Path) -> None:

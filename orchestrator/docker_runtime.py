@@ -1,0 +1,329 @@
+"""Nodes as containers: one internal network for the peers, one for control, and a gateway with the only open port.
+
+::
+
+    host 127.0.0.1:PORT -- gateway -- control network -- node -- data network -- node
+
+Nodes get no capability, no way out, a read-only root and limits (docs/architecture.md, security). Everything carries
+the lab's labels; what they name can be removed without knowing anything else.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import labels, subnets
+from orchestrator.engine import Engine
+from orchestrator.errors import LabNotReady, OrchestratorError, PreflightError, RuntimeUnavailable
+from orchestrator.image import ensure_image
+from orchestrator.runtime import ControlAddress, NodeState, Report
+from orchestrator.spec import LabSpec, NodeSpec
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
+    from docker.models.networks import Network
+
+CONTROL_PORT = 7070
+GATEWAY_PORT = 7000
+P2P_PORT = 30399
+FIRST_HOST = 10
+"""Addresses below this offset are the engine's and the gateway's."""
+DATA_DIRECTORY = "/data"
+NODE_UID = 10001
+"""As in images/node/Dockerfile."""
+TMPFS_MB = 16
+STOP_TIMEOUT_S = 4
+GATEWAY_MEMORY_MB = 128
+ROUTES = "/proc/net/route"
+
+
+class DockerRuntime:
+    """Runs the nodes of one lab as containers."""
+
+    name = "docker"
+
+    def __init__(self, lab_id: str, token: str, engine: Engine, *, port: int = 0) -> None:
+        """`port` is the gateway's port on the loopback interface; 0 lets the engine choose."""
+        self._lab_id, self._token, self._engine = lab_id, token, engine
+        self._wanted_port = port
+        self._spec: LabSpec | None = None
+        self._image = ""
+        self._port: int | None = None
+        self._subnets: dict[str, ipaddress.IPv4Network] = {}
+
+    # -- Runtime
+
+    def prepare(self, spec: LabSpec, report: Report) -> None:
+        self._spec = spec
+        if not self._subnets and not self._find_networks():
+            self._image = spec.image or ensure_image(self._engine.client, report=report).tag
+            report("networks and gateway")
+            self._make_networks(len(spec.nodes))
+            self._start_gateway()
+        elif not self._image:
+            self._image = spec.image or ensure_image(self._engine.client, report=report).tag
+
+    def start_node(self, node: NodeSpec) -> None:
+        existing = self._find(node.name)
+        if existing is not None:
+            existing.start()
+            return
+        spec = self._the_spec
+        container = self._create(
+            f"lab-{self._lab_id}-{node.name}",
+            labels.for_node(spec, self._lab_id, node),
+            hostname=node.name,
+            environment=self._environment(node),
+            network=self._network_name("data"),
+            ip=self._ip("data", node),
+            mem_limit=f"{spec.limits.memory_mb}m",
+            nano_cpus=int(spec.limits.cpus * 1e9),
+            pids_limit=spec.limits.pids,
+            tmpfs={DATA_DIRECTORY: f"rw,noexec,nosuid,size={TMPFS_MB}m,uid={NODE_UID},mode=0700"},
+        )
+        self._network("control").connect(container, ipv4_address=self._ip("control", node), aliases=[node.name])
+        container.start()
+
+    def stop_node(self, node: NodeSpec, *, kill: bool = False) -> None:
+        container = self._find(node.name)
+        if container is None:
+            return
+        if kill:
+            if container.status == "running":
+                container.kill()
+        else:
+            container.stop(timeout=STOP_TIMEOUT_S)
+
+    def node_states(self) -> dict[str, NodeState]:
+        return {
+            container.labels[labels.NODE]: NodeState.RUNNING if container.status == "running" else NodeState.STOPPED
+            for container in self._containers(labels.KIND_NODE)
+        }
+
+    def control_address(self, node: NodeSpec) -> ControlAddress:
+        return ControlAddress(
+            f"{node.name}:{CONTROL_PORT}", self._token, f"http://lab:{self._token}@127.0.0.1:{self.gateway_port}"
+        )
+
+    def logs(self, node: NodeSpec, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
+        container = self._find(node.name)
+        if container is None:
+            return
+        amount: Any = "all" if tail is None else tail
+        if not follow:
+            yield from container.logs(tail=amount).decode(errors="replace").splitlines()
+            return
+        rest = b""
+        for chunk in container.logs(tail=amount, stream=True, follow=True):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield line.decode(errors="replace")
+
+    def execute(self, node: NodeSpec, command: Sequence[str]) -> tuple[int, str]:
+        container = self._find(node.name)
+        if container is None or container.status != "running":
+            raise LabNotReady(f"node {node.name} does not run")
+        code, output = container.exec_run(list(command))
+        assert code is not None
+        assert isinstance(output, bytes)
+        return code, output.decode(errors="replace")
+
+    def down(self) -> list[str]:
+        return remove_lab(self._engine, self._lab_id)
+
+    def close(self) -> None:
+        self._engine.close()
+
+    # -- networks and gateway
+
+    @property
+    def gateway_port(self) -> int:
+        """Where the gateway listens on the loopback interface."""
+        if self._port is None:
+            gateways = self._containers(labels.KIND_GATEWAY)
+            if not gateways:
+                raise LabNotReady("the lab has no gateway", hint="lab down, then lab up")
+            bindings = gateways[0].ports.get(f"{GATEWAY_PORT}/tcp")
+            if not bindings:
+                raise LabNotReady("the lab's gateway does not run", hint="lab down, then lab up")
+            self._port = int(bindings[0]["HostPort"])
+        return self._port
+
+    def _make_networks(self, nodes: int) -> None:
+        import docker.errors
+        import docker.types
+
+        spec = self._the_spec
+        used = self._used_networks()
+        for kind in ("data", "control"):
+            for _ in range(subnets.MAX_ATTEMPTS):
+                subnet = subnets.choose(used, hosts=nodes + FIRST_HOST, start=f"{self._lab_id}-{kind}")
+                used.append(subnet)
+                pool = docker.types.IPAMPool(subnet=str(subnet))
+                try:
+                    self._engine.client.networks.create(
+                        self._network_name(kind),
+                        driver="bridge",
+                        internal=True,
+                        labels=labels.for_network(spec, self._lab_id, kind),
+                        ipam=docker.types.IPAMConfig(pool_configs=[pool]),
+                        check_duplicate=True,
+                    )
+                except docker.errors.APIError as error:
+                    # Another lab may have taken the subnet since we looked.
+                    if "overlaps" in str(error):
+                        continue
+                    raise _engine_error(error, "creating a network") from None
+                self._subnets[kind] = subnet
+                break
+            else:
+                raise PreflightError("no free subnet for the lab's networks", hint="lab gc, or docker network prune")
+
+    def _find_networks(self) -> bool:
+        """Take over the networks of a lab that is there already."""
+        for network in self._engine.client.networks.list(filters=labels.filters(self._lab_id)):
+            config = (network.attrs.get("IPAM") or {}).get("Config") or []
+            if config:
+                self._subnets[network.attrs["Labels"][labels.ROLE]] = ipaddress.IPv4Network(config[0]["Subnet"])
+        return set(self._subnets) == {"data", "control"}
+
+    def _used_networks(self) -> list[ipaddress.IPv4Network]:
+        used = []
+        for network in self._engine.client.networks.list():
+            for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
+                parsed = ipaddress.ip_network(config.get("Subnet", "0.0.0.0/32"), strict=False)
+                if isinstance(parsed, ipaddress.IPv4Network):
+                    used.append(parsed)
+        try:
+            with open(ROUTES) as table:
+                used += subnets.parse_routes(table.read())
+        except OSError:
+            pass  # not Linux: the engine's networks live in a virtual machine of their own
+        return used
+
+    def _start_gateway(self) -> None:
+        import docker.errors
+
+        gateway = self._create(
+            f"lab-{self._lab_id}-gateway",
+            labels.for_gateway(self._the_spec, self._lab_id),
+            hostname="gateway",
+            entrypoint=["python3", "-m", "node.control.gateway"],
+            command=["--port", str(GATEWAY_PORT), "--allow", str(CONTROL_PORT)],
+            environment={"PSS_CONTROL_TOKEN": self._token},
+            ports={f"{GATEWAY_PORT}/tcp": ("127.0.0.1", self._wanted_port or None)},
+            mem_limit=f"{GATEWAY_MEMORY_MB}m",
+            pids_limit=self._the_spec.limits.pids,
+        )
+        self._network("control").connect(gateway)
+        try:
+            gateway.start()
+        except docker.errors.APIError as error:
+            if "already in use" in str(error) or "already allocated" in str(error):
+                raise PreflightError(
+                    f"port {self._wanted_port} on 127.0.0.1 is in use",
+                    hint="choose another with --port, or leave it out",
+                ) from None
+            raise _engine_error(error, "starting the gateway") from None
+
+    # -- one container
+
+    def _create(self, name: str, container_labels: dict[str, str], *, ip: str = "", **settings: Any) -> Container:
+        import docker.errors
+        import docker.types
+
+        if ip:
+            endpoint = docker.types.EndpointConfig("1.41", ipv4_address=ip, aliases=[settings["hostname"]])
+            settings["networking_config"] = {settings["network"]: endpoint}
+        try:
+            return self._engine.client.containers.create(
+                self._image,
+                name=name,
+                labels=container_labels,
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges:true"],
+                read_only=True,
+                detach=True,
+                log_config=docker.types.LogConfig(type="json-file", config={"max-size": "10m", "max-file": "2"}),
+                **settings,
+            )
+        except docker.errors.ImageNotFound:
+            raise RuntimeUnavailable(f"the engine has no image {self._image}", hint="make image") from None
+        except docker.errors.APIError as error:
+            raise _engine_error(error, f"creating {name}") from None
+
+    def _environment(self, node: NodeSpec) -> dict[str, str]:
+        spec = self._the_spec
+        data_ip = self._ip("data", node)
+        return {
+            "PSS_NAME": node.name,
+            "PSS_DATADIR": DATA_DIRECTORY,
+            "PSS_ADDR": data_ip,
+            "PSS_PORT": str(P2P_PORT),
+            "PSS_NAT": f"extip:{data_ip}",
+            "PSS_NODEKEYHEX": node.node_key.secret.hex(),
+            "PSS_BZZKEYHEX": node.bzz_key.secret.hex(),
+            "PSS_BZZNETWORKID": str(spec.network_id),
+            "PSS_MAXPEERS": str(max(len(spec.nodes), 50)),
+            "PSS_DISABLE_AUTO_CONNECT": str(not spec.auto_connect).lower(),
+            "PSS_CONTROL": f"{self._ip('control', node)}:{CONTROL_PORT}",
+            "PSS_CONTROL_TOKEN": self._token,
+            "PSS_VERBOSITY": str(spec.verbosity),
+        }
+
+    def _ip(self, kind: str, node: NodeSpec) -> str:
+        return str(self._subnets[kind][FIRST_HOST + self._the_spec.nodes.index(node)])
+
+    # -- finding things
+
+    @property
+    def _the_spec(self) -> LabSpec:
+        assert self._spec is not None
+        return self._spec
+
+    def _network_name(self, kind: str) -> str:
+        return f"lab-{self._lab_id}-{kind}"
+
+    def _network(self, kind: str) -> Network:
+        return self._engine.client.networks.get(self._network_name(kind))
+
+    def _containers(self, kind: str) -> list[Container]:
+        return self._engine.client.containers.list(
+            all=True, filters=labels.filters(self._lab_id, kind=kind), ignore_removed=True
+        )
+
+    def _find(self, node: str) -> Container | None:
+        found = self._engine.client.containers.list(
+            all=True, filters=labels.filters(self._lab_id, node=node), ignore_removed=True
+        )
+        return found[0] if found else None
+
+
+def remove_lab(engine: Engine, lab_id: str) -> list[str]:
+    """Remove all containers and networks that carry a lab's id; the names of what was removed."""
+    import docker.errors
+
+    removed = []
+    filters = labels.filters(lab_id)
+    for container in engine.client.containers.list(all=True, filters=filters, ignore_removed=True):
+        try:
+            container.remove(force=True, v=True)
+        except docker.errors.NotFound:
+            continue
+        except docker.errors.APIError as error:
+            if error.status_code != 409:  # somebody else removes it just now
+                raise _engine_error(error, f"removing {container.name}") from None
+        removed.append(f"container {container.name}")
+    for network in engine.client.networks.list(filters=filters):
+        try:
+            network.remove()
+        except docker.errors.NotFound:
+            continue
+        removed.append(f"network {network.name}")
+    return removed
+
+
+def _engine_error(error: Exception, doing: str) -> OrchestratorError:
+    return OrchestratorError(f"{doing}: {getattr(error, 'explanation', None) or error}")

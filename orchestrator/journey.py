@@ -1,0 +1,233 @@
+"""The journey of one pss message, as data and as text; how it is put together is :mod:`orchestrator.trace`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from node.ids import OVERLAY_ADDRESS_BYTES
+
+SHORT_HEX_DIGITS = 8
+INDENT = "  "
+MAX_INDENTS = 20
+"""Deeper hops stay in that column, or a line of a hundred nodes would be two hundred columns wide."""
+
+
+class Outcome(StrEnum):
+    """What became of a message on one link."""
+
+    FIRST = "first"
+    """News to the receiver."""
+    AGAIN = "again"
+    """The receiver had seen it and took it nevertheless: it was sent twice, or forgotten in between."""
+    DUPLICATE = "duplicate"
+    DROPPED = "dropped"
+    UNSEEN = "unseen"
+    """Sent, but nobody told us that it arrived: lost, under way, or the receiver is gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why a node chose this next hop (spec 06 section 4).
+
+    Attributes:
+        mode: "one", "all" or "exact" (node.pss.routing.ForwardMode).
+        po: proximity order of the chosen peer to the message's address.
+        own_po: that of the sender.
+        depth: the sender's neighbourhood depth.
+        threshold: proximity order from which peers counted as near enough.
+    """
+
+    mode: str
+    po: int
+    own_po: int
+    depth: int
+    threshold: int
+
+    def __str__(self) -> str:
+        match self.mode:
+            case "exact":
+                return "has the very address"
+            case "all":
+                return f"all peers with {_bits(self.threshold)} or more in common: has {self.po} (depth {self.depth})"
+            case "one":
+                return f"nearest peer: {_bits(self.po)} in common, sender {self.own_po}"
+        return self.mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """One message on one link. Times are milliseconds since the message was sent first, never negative.
+
+    Attributes:
+        level: 0 for hops from where it began; a hop's branches follow it one level deeper.
+        sent_ms, arrived_ms: None if that end did not report.
+        took_ms: from when the sender had the message until the receiver had it.
+        reason: why it was dropped.
+        why: None if the sender did not report.
+    """
+
+    sender: str
+    receiver: str
+    level: int
+    sent_ms: float | None
+    arrived_ms: float | None
+    took_ms: float | None
+    outcome: Outcome
+    reason: str = ""
+    why: Why | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something that one node did with the message.
+
+    Attributes:
+        at_ms: since the message was sent first.
+        text: the reason, or for a delivery how many handlers took it.
+    """
+
+    node: str
+    at_ms: float
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """Everything known of one message.
+
+    Attributes:
+        digest: 64 hex digits.
+        origin: who sent it; empty if no node said so.
+        mode: "raw", "symmetric" or "asymmetric"; empty if unknown.
+        to: the address on it, in hex; may be a part of an address or empty. None if unknown.
+        size: of the plaintext in bytes.
+        started_s: Unix time at which it was sent, by the origin's clock.
+        hops: the tree, each hop followed by its branches.
+        deliveries: where handlers took it.
+        drops: where a node gave it up that had meant to send it on.
+        queued: where it had to wait for somebody to send it to.
+    """
+
+    digest: str
+    origin: str = ""
+    mode: str = ""
+    to: str | None = None
+    size: int | None = None
+    started_s: float = 0.0
+    hops: tuple[Hop, ...] = ()
+    deliveries: tuple[Note, ...] = ()
+    drops: tuple[Note, ...] = ()
+    queued: tuple[Note, ...] = ()
+
+    @property
+    def duplicates(self) -> int:
+        """Arrivals that were no news."""
+        return sum(hop.outcome is Outcome.DUPLICATE for hop in self.hops)
+
+    @property
+    def relays(self) -> list[str]:
+        """Who passed it on, other than the origin, in the order of the tree."""
+        return [name for name in _unique(hop.sender for hop in self.hops) if name != self.origin]
+
+    def path_to(self, receiver: str) -> list[Hop]:
+        """The hops by which it first came to a node, from where it began; empty if it never came."""
+        arrived_by = {hop.receiver: hop for hop in self.hops if hop.outcome is Outcome.FIRST}
+        path: list[Hop] = []
+        # Taking each hop out ends the walk even where events contradict each other.
+        while (hop := arrived_by.pop(receiver, None)) is not None:
+            path.append(hop)
+            receiver = hop.sender
+        return path[::-1]
+
+    @property
+    def summary(self) -> str:
+        """How far it came, in one sentence."""
+        if self.deliveries:
+            return "; ".join(self._delivery_text(note) for note in self.deliveries)
+        reached = _unique(hop.receiver for hop in self.hops if hop.outcome is Outcome.FIRST)
+        unseen = _unique(hop.receiver for hop in self.hops if hop.outcome is Outcome.UNSEEN)
+        parts = [f"it came as far as {_listed(reached)}"] if reached else []
+        parts += [f"{note.node} dropped it: {note.text}" for note in self.drops]
+        parts += [f"{hop.receiver} dropped it: {hop.reason}" for hop in self.hops if hop.outcome is Outcome.DROPPED]
+        parts += [f"it was sent to {_listed(unseen)}, who did not report it"] if unseen else []
+        parts += [f"{name} found nobody to send it to" for name in _unique(note.node for note in self.queued)]
+        return "; ".join(parts) or ("it never left " + self.origin if self.origin else "no node knows of it")
+
+    def to_json(self) -> dict[str, Any]:
+        """The journey as JSON types; hops as a list with levels."""
+        return {**asdict(self), "duplicates": self.duplicates, "relays": self.relays, "summary": self.summary}
+
+    def __str__(self) -> str:
+        return format_journey(self)
+
+    def _delivery_text(self, note: Note) -> str:
+        path = self.path_to(note.node)
+        hops = f"{len(path)} hop{'' if len(path) == 1 else 's'}"
+        way = " -> ".join([path[0].sender, *(hop.receiver for hop in path)]) if path else note.node
+        return f"delivered to {note.node} after {hops} in {note.at_ms:.1f} ms: {way}"
+
+
+def format_journey(journey: Journey) -> str:
+    """The journey as lines of plain text: when, how long since the hop before, who, why."""
+    return "\n".join([_heading(journey), *_rows(journey), journey.summary])
+
+
+def _heading(journey: Journey) -> str:
+    parts = [journey.mode] if journey.mode else []
+    if journey.size is not None:
+        parts.append(f"{journey.size} bytes")
+    if journey.to is not None:
+        parts.append(_address_text(journey.to))
+    return f"message {journey.digest[:SHORT_HEX_DIGITS]}… " + ", ".join(parts)
+
+
+def _address_text(to: str) -> str:
+    known = len(to) // 2
+    if not known:
+        return "to everybody (no address)"
+    shown = to if len(to) <= SHORT_HEX_DIGITS else f"{to[:SHORT_HEX_DIGITS]}…"
+    return f"to {shown}" + ("" if known == OVERLAY_ADDRESS_BYTES else f" ({known} bytes of an address)")
+
+
+def _rows(journey: Journey) -> Iterator[str]:
+    lines = [(_ms(0.0), "", journey.origin or "?", "sends it")] if journey.origin or journey.hops else []
+    for hop in journey.hops:
+        indent = INDENT * min(hop.level + 1, MAX_INDENTS)
+        # The root of a tree that does not hang together with the rest is named, the others stand under their sender.
+        who = f"{indent}-> {hop.receiver}"
+        if hop.level == 0 and hop.sender != journey.origin:
+            who = f"{indent}{hop.sender} -> {hop.receiver}"
+        took = "" if hop.took_ms is None else f"+{_ms(hop.took_ms)}"
+        lines.append((_ms(hop.arrived_ms), took, who, _hop_text(journey, hop)))
+    width = max((len(who) for _, _, who, _ in lines), default=0)
+    for at, took, who, text in lines:
+        yield f"{at:>10}  {took:>10}  {who:<{width}}  {text}".rstrip()
+
+
+def _hop_text(journey: Journey, hop: Hop) -> str:
+    parts = []
+    if hop.outcome is Outcome.FIRST:
+        parts += [str(hop.why)] if hop.why else []
+        parts += [f"delivered to {note.text}" for note in journey.deliveries if note.node == hop.receiver]
+    else:
+        parts.append(hop.outcome.value + (f": {hop.reason}" if hop.reason else ""))
+    return "; ".join(parts)
+
+
+def _ms(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} ms"
+
+
+def _bits(count: int) -> str:
+    return f"{count} bit" if count == 1 else f"{count} bits"
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

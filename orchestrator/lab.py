@@ -1,0 +1,397 @@
+"""A running lab: the one object with state. Everything is synchronous outside and concurrent inside::
+
+with Lab.up("line3") as lab:
+    delivery = lab.send("alice", "bob", b"hello")
+    print(delivery.journey)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self, TypeVar
+
+from node.control.client import ControlError
+from node.control.gen import control_pb2 as pb
+from node.events import NodeEvent
+from orchestrator import delivery
+from orchestrator.docker_runtime import DockerRuntime
+from orchestrator.engine import Engine, engine_required
+from orchestrator.errors import DeliveryFailed, LabFileError, LabNotFound, LabNotReady, RuntimeUnavailable
+from orchestrator.node_handle import NodeHandle
+from orchestrator.process_runtime import ProcessRuntime
+from orchestrator.readiness import missing, wait_until_ready
+from orchestrator.runtime import NodeState, Report, Runtime
+from orchestrator.source import resolve
+from orchestrator.spec import LabSpec, Link, NodeSpec
+from orchestrator.state import SavedLab, StateDir
+from orchestrator.trace import Journey, join_events
+
+WORKERS = 8
+"""Calls to the engine and to nodes at the same time; more only queue up in the engine."""
+NODE_UP_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 20.0
+DELIVERY_TIMEOUT_S = 10.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """A message that arrived."""
+
+    digest: bytes
+    payload: bytes
+    seconds: float
+    """From handing it to the sender until the receiver told us, control calls included."""
+    journey: Journey
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeStatus:
+    """How one node is."""
+
+    name: str
+    state: NodeState
+    reasons: list[str]
+    """What it lacks to be as it should; empty if nothing."""
+    info: pb.NodeInfo | None = None
+    peers: Sequence[str] = ()
+    """Names of the connected nodes."""
+    depth: int = 0
+
+
+class Lab:
+    """Use :meth:`up` to start one, :meth:`open` for one that runs."""
+
+    def __init__(self, spec: LabSpec, runtime: Runtime, state: StateDir) -> None:
+        self.spec, self.runtime, self.state = spec, runtime, state
+        self.adopted = False
+        """Whether it ran already when :meth:`up` was called."""
+        self.down_at_exit = True
+        self._nodes: dict[str, NodeHandle] = {}
+        self._pool: Executor = ThreadPoolExecutor(WORKERS, thread_name_prefix=f"lab {spec.name}")
+        self._lock = threading.Lock()
+
+    # -- coming and going
+
+    @classmethod
+    def up(
+        cls,
+        source: LabSpec | str | Path = "default",
+        *,
+        runtime: str = "auto",
+        state_root: Path | None = None,
+        port: int = 0,
+        report: Report = lambda line: None,
+        progress: Callable[[str, int, int], None] = lambda step, done, of: None,
+        keep_on_failure: bool = False,
+    ) -> Self:
+        """Start a lab and wait until it is ready; one that runs already is taken as it is.
+
+        Args:
+            source: a spec, a lab file, or the name of a stock lab.
+            runtime: "docker", "process", or "auto": docker if an engine answers.
+            state_root: where labs are remembered; default :func:`orchestrator.state.default_root`.
+            port: of the gateway on 127.0.0.1; 0 for any.
+            report: gets lines for people.
+            progress: gets (step, done, of) while many things happen.
+            keep_on_failure: leave a lab that did not come up for inspection.
+
+        Raises:
+            OrchestratorError: one of its subclasses; nothing is left behind unless `keep_on_failure`.
+        """
+        spec = source if isinstance(source, LabSpec) else resolve(source)
+        state = StateDir(spec.name, state_root)
+        with state.lock():
+            saved = state.load()
+            if saved is not None:
+                return cls._adopt(saved, spec, state, report)
+            try:
+                lab = cls(spec, _runtime(runtime, state, port, report), state)
+            except BaseException:
+                state.remove()
+                raise
+            try:
+                lab._start(report, progress)
+            except BaseException:
+                if keep_on_failure:
+                    lab.close()
+                else:
+                    lab._remove()
+                raise
+            return lab
+
+    @classmethod
+    def open(cls, name: str, *, state_root: Path | None = None) -> Self:
+        """A lab that was started before.
+
+        Raises:
+            LabNotFound: there is none of that name.
+        """
+        state = StateDir(name, state_root)
+        saved = state.load()
+        if saved is None:
+            raise LabNotFound(f"no lab {name!r} is running", hint="lab ls; lab up")
+        lab = cls(saved.spec, _runtime(saved.runtime, state, 0, lambda line: None), state)
+        lab.adopted, lab.down_at_exit = True, False
+        lab.runtime.prepare(saved.spec, lambda line: None)
+        return lab
+
+    @classmethod
+    def _adopt(cls, saved: SavedLab, wanted: LabSpec, state: StateDir, report: Report) -> Self:
+        if _shape(saved.spec) != _shape(wanted):
+            raise LabFileError(
+                f"a lab {wanted.name!r} runs already, and it has other nodes or links than this one",
+                hint=f"lab down {wanted.name}, or choose another name with --name",
+            )
+        lab = cls.open(wanted.name, state_root=state.root)
+        stopped = [name for name in lab.spec.node_names if lab.runtime.node_states().get(name) is not NodeState.RUNNING]
+        if stopped:
+            report(f"starting again: {', '.join(stopped)}")
+            lab._each([lab.spec.node(name) for name in stopped], lab._start_one)
+            lab._connect_all([link for link in lab.spec.links if link.a in stopped or link.b in stopped])
+        lab.wait_ready()
+        return lab
+
+    def _start(self, report: Report, progress: Callable[[str, int, int], None]) -> None:
+        self.state.save(
+            SavedLab(
+                spec=self.spec,
+                runtime=self.runtime.name,
+                created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            )
+        )
+        self.runtime.prepare(self.spec, report)
+        nodes = self.spec.nodes
+        progress("starting nodes", 0, len(nodes))
+        self._each(nodes, self._start_one, lambda n: progress("starting nodes", n, len(nodes)))
+        self._connect_all(self.spec.links, lambda n: progress("connecting", n, len(self.spec.links)))
+        self.wait_ready(progress=lambda n: progress("waiting for tables", n, len(nodes)))
+
+    def down(self) -> list[str]:
+        """Remove everything of the lab; the names of what was removed. Twice is fine."""
+        with self.state.lock():
+            return self._remove()
+
+    def _remove(self) -> list[str]:
+        # What is being created just now must exist before it can be found and removed.
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for node in self._nodes.values():
+            node.close()
+        try:
+            removed = self.runtime.down()
+        finally:
+            self.runtime.close()
+        self.state.remove()
+        return removed
+
+    def close(self) -> None:
+        """Let go of a lab that goes on running."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for node in self._nodes.values():
+            node.close()
+        self.runtime.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.down_at_exit:
+            self.down()
+        else:
+            self.close()
+
+    # -- nodes
+
+    def __getitem__(self, name: str) -> NodeHandle:
+        """A node by its name.
+
+        Raises:
+            UnknownNode: there is none of that name.
+        """
+        spec = self.spec.node(name)
+        with self._lock:
+            handle = self._nodes.get(name)
+            if handle is None:
+                handle = self._nodes[name] = NodeHandle(spec, self.runtime.control_address(spec))
+            return handle
+
+    @property
+    def nodes(self) -> list[NodeHandle]:
+        return [self[name] for name in self.spec.node_names]
+
+    def start(self, name: str) -> None:
+        """Start a node that was stopped, and connect it as the lab wants it."""
+        self._start_one(self.spec.node(name))
+        running = self._running()
+        links = [link for link in self.spec.links if name in (link.a, link.b) and {link.a, link.b} <= running]
+        self._connect_all(links)
+
+    def stop(self, name: str) -> None:
+        """Stop a node with SIGTERM."""
+        self.runtime.stop_node(self.spec.node(name))
+
+    def kill(self, name: str) -> None:
+        """Kill a node with SIGKILL."""
+        self.runtime.stop_node(self.spec.node(name), kill=True)
+
+    def connect(self, a: str, b: str) -> None:
+        """Let node `a` dial node `b`; returns when both are connected and shook hands.
+
+        Raises:
+            LabNotReady: not in time, with the reason.
+        """
+        url = self[b].info.enode
+        try:
+            self[a].control.connect(url, wait_s=CONNECT_TIMEOUT_S)
+        except ControlError as error:
+            raise LabNotReady(f"connecting {a} to {b}: {error.details}") from None
+
+    def disconnect(self, a: str, b: str) -> None:
+        """Take a connection down on both sides, so that neither dials again."""
+        self[a].control.disconnect(self[b].id, wait_s=CONNECT_TIMEOUT_S)
+        self[b].control.disconnect(self[a].id, wait_s=CONNECT_TIMEOUT_S)
+
+    def wait_ready(
+        self, *, timeout_s: float | None = None, progress: Callable[[int], None] = lambda ready: None
+    ) -> None:
+        """Wait until every node is connected as planned and its table is what the oracle says.
+
+        Raises:
+            LabNotReady: not in time; says what is missing.
+        """
+        wait_until_ready(
+            self.spec,
+            {node.name: node for node in self.nodes},
+            self._pool,
+            timeout_s=timeout_s if timeout_s is not None else self.spec.ready_timeout_s,
+            progress=progress,
+        )
+
+    def status(self) -> list[NodeStatus]:
+        """How every node is."""
+        states = self.runtime.node_states()
+        names = {node.id: node.name for node in self.spec.nodes}
+
+        def one(node: NodeHandle) -> NodeStatus:
+            state = states.get(node.name, NodeState.MISSING)
+            if state is not NodeState.RUNNING:
+                return NodeStatus(name=node.name, state=state, reasons=[f"{node.name} is {state}"])
+            try:
+                info, peers, table = node.info, node.control.peers(), node.control.kademlia()
+            except ControlError as error:
+                return NodeStatus(
+                    name=node.name, state=state, reasons=[f"{node.name} does not answer: {error.details}"]
+                )
+            return NodeStatus(
+                name=node.name,
+                state=state,
+                reasons=missing(self.spec, node),
+                info=info,
+                peers=[names.get(peer.node_id, peer.node_id.hex()[:8]) for peer in peers],  # type: ignore[call-overload]
+                depth=table.depth,
+            )
+
+        return list(self._pool.map(one, self.nodes))
+
+    # -- messages
+
+    def send(
+        self, sender: str, receiver: str, payload: bytes, *, mode: str = "asym", timeout_s: float = DELIVERY_TIMEOUT_S
+    ) -> Delivery:
+        """Send one pss message and wait until it is there.
+
+        Args:
+            mode: "asym", "sym" or "raw".
+
+        Raises:
+            DeliveryFailed: not in time; says how far it came.
+        """
+        arrived = delivery.deliver(self[sender], self[receiver], payload, mode=mode, timeout_s=timeout_s)
+        journey = self.trace(arrived.digest)
+        if arrived.payload is None:
+            raise DeliveryFailed(
+                f"{receiver} did not get the message from {sender} within {timeout_s:g} s; {journey.summary}",
+                hint=f"lab trace {arrived.digest.hex()}",
+            )
+        return Delivery(digest=arrived.digest, payload=arrived.payload, seconds=arrived.seconds, journey=journey)
+
+    def trace(self, digest: bytes) -> Journey:
+        """The journey of a message, as far as the nodes that run remember it."""
+        text = digest.hex()
+
+        def history(node: NodeHandle) -> list[tuple[str, NodeEvent]]:
+            with contextlib.suppress(ControlError):
+                return [(node.name, event) for event in node.control.history(digest=text)]
+            return []
+
+        running = [self[name] for name in self._running()]
+        events = [pair for pairs in self._pool.map(history, running) for pair in pairs]
+        return join_events(text, events, {node.id.hex(): node.name for node in self.spec.nodes})
+
+    # -- inside
+
+    def _running(self) -> set[str]:
+        return {name for name, state in self.runtime.node_states().items() if state is NodeState.RUNNING}
+
+    def _start_one(self, node: NodeSpec) -> None:
+        self.runtime.start_node(node)
+        try:
+            info = self[node.name].control.wait_until_up(NODE_UP_TIMEOUT_S)
+        except ControlError as error:
+            last = list(self.runtime.logs(node, tail=5))
+            raise LabNotReady(f"node {node.name} does not come up: {error.details}; it last said: {last}") from None
+        if isinstance(self.runtime, ProcessRuntime):
+            self.runtime.remember_port(node, int(info.enode.partition("?")[0].rpartition(":")[2]))
+
+    def _connect_all(self, links: Iterable[Link], progress: Callable[[int], None] = lambda done: None) -> None:
+        self._each(list(links), lambda link: self.connect(link.a, link.b), progress)
+
+    def _each(
+        self,
+        items: Sequence[T],
+        act: Callable[[T], None],
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> None:
+        """Do something with all items at once; the first failure is raised when none runs any more."""
+        futures = [self._pool.submit(act, item) for item in items]
+        done = 0
+        try:
+            for future in futures:
+                future.result()
+                done += 1
+                progress(done)
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _runtime(kind: str, state: StateDir, port: int, report: Report) -> Runtime:
+    """The runtime of that name; "auto" prefers containers and says so where there are none.
+
+    Raises:
+        RuntimeUnavailable: containers are wanted or required, and no engine answers.
+        LabFileError: no such runtime.
+    """
+    if kind == "process":
+        return ProcessRuntime(state.lab_id, state.directory)
+    if kind not in ("docker", "auto"):
+        raise LabFileError(f"no runtime {kind!r}", hint="runtimes: docker, process, auto")
+    try:
+        return DockerRuntime(state.lab_id, state.token, Engine(), port=port)
+    except RuntimeUnavailable as error:
+        if kind == "docker" or engine_required():
+            raise
+        report(f"{error}\nRunning the lab as local processes instead. For containers: {error.hint}")
+        return ProcessRuntime(state.lab_id, state.directory)
+
+
+def _shape(spec: LabSpec) -> tuple[object, ...]:
+    """What two specs of the same name must share to be the same lab."""
+    return (spec.seed, tuple(spec.node_names), frozenset(spec.links), spec.auto_connect, spec.network_id, spec.image)

@@ -1,0 +1,219 @@
+"""The keys of a lab file, version lab/v1: which there are, of what type, and within which limits.
+
+Values arrive as text (:mod:`orchestrator.yaml_tree`) and are converted here. Only what works today is accepted; keys
+that are planned are refused by name rather than ignored. What the keys mean together is :mod:`orchestrator.labfile`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from orchestrator.durations import DURATION_PATTERN, MEMORY_PATTERN, parse_duration, parse_memory_mb
+from orchestrator.errors import LabFileError
+from orchestrator.names import MAX_NAME_CHARS, check_lab_name
+from orchestrator.spec import (
+    DEFAULT_CPUS,
+    DEFAULT_MEMORY_MB,
+    DEFAULT_PIDS,
+    DEFAULT_READY_TIMEOUT_S,
+    DEFAULT_VERBOSITY,
+)
+
+API_VERSION = "lab/v1"
+NAME_ERROR = "lab_name"
+"""pydantic's type of the errors that come from :mod:`orchestrator.names`; their context has a hint."""
+EXTENSION_PREFIX = "x-"
+"""Keys that begin so are for others' tools; we do not look at them."""
+DEFAULT_SEED = 1
+MAX_SEED = 2**63 - 1
+MAX_TEXT_CHARS = 1000
+MAX_CPUS = 1024.0
+MIN_PIDS = 16
+"""A node's gRPC server alone has a dozen threads."""
+MAX_PIDS = 32768
+LOG_LEVELS = {"critical": 0, "error": 1, "warning": 2, "info": 3, "debug": 4, "trace": 5}
+"""Names for `pss-node --verbosity`."""
+
+_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*", re.ASCII)
+"""What Docker can take for an image reference; it checks the rest itself."""
+
+
+def _parse_log(value: Any) -> Any:
+    if isinstance(value, str) and not value.isdigit():
+        if value not in LOG_LEVELS:
+            raise ValueError(f"expected 0 to 5 or one of {', '.join(LOG_LEVELS)}, got {value[:40]!r}")
+        return LOG_LEVELS[value]
+    return value
+
+
+def _check_printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has characters that cannot be shown")
+    return text
+
+
+def _check_image(text: str) -> str:
+    if not _IMAGE.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is not the name of an image")
+    return text
+
+
+def _check_name(text: str) -> str:
+    try:
+        return check_lab_name(text)
+    except LabFileError as error:
+        raise PydanticCustomError(NAME_ERROR, "{message}", {"message": str(error), "hint": error.hint}) from None
+
+
+Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_printable)]
+Seconds = Annotated[
+    float,
+    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["60s", "1m30s", "500ms"]}),
+]
+Megabytes = Annotated[
+    int,
+    BeforeValidator(lambda value: parse_memory_mb(value) if isinstance(value, str) else value),
+    WithJsonSchema({"type": "string", "pattern": MEMORY_PATTERN, "examples": ["160m", "1g"]}),
+]
+LogLevel = Annotated[
+    int,
+    BeforeValidator(_parse_log),
+    Field(ge=0, le=5),
+    WithJsonSchema({"enum": [*LOG_LEVELS, *LOG_LEVELS.values()]}),
+]
+
+
+class Section(BaseModel):
+    """A mapping of the file. Unknown keys are errors, those with x- are dropped."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        json_schema_extra={"patternProperties": {f"^{EXTENSION_PREFIX}": {}}},
+    )
+    planned: ClassVar[frozenset[str]] = frozenset()
+    """Keys of the format (lab-anchors.md 5.4) that do nothing yet."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_extensions(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: entry for key, entry in value.items() if not key.startswith(EXTENSION_PREFIX)}
+        return value
+
+
+class Metadata(Section):
+    """For people; a lab runs the same without."""
+
+    title: Text = ""
+    author: Text = ""
+    version: Text = ""
+    license: Text = ""
+    minutes: Annotated[int, Field(ge=0, le=100_000)] | None = None
+
+
+class Defaults(Section):
+    """What each node gets."""
+
+    planned = frozenset({"role", "services", "luminosity", "env"})
+
+    image: Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_image)] | None = None
+    mem: Megabytes = DEFAULT_MEMORY_MB
+    cpus: Annotated[float, Field(gt=0, le=MAX_CPUS)] = DEFAULT_CPUS
+    pids: Annotated[int, Field(ge=MIN_PIDS, le=MAX_PIDS)] = DEFAULT_PIDS
+    log: LogLevel = DEFAULT_VERBOSITY
+
+
+class TopologySection(Section):
+    """Nodes and links made by rule, see :func:`orchestrator.topology.generate`."""
+
+    planned = frozenset({"k"})
+
+    kind: str
+    n: int
+    branching: int | None = None
+    degree: float | None = None
+    p: float | None = None
+
+
+class NodeEntry(Section):
+    """One node, or each of a range of nodes."""
+
+    planned = frozenset({"luminosity", "services", "image", "mem", "cpus", "pids", "log", "host", "env"})
+
+    role: Annotated[str, Field(max_length=MAX_NAME_CHARS), AfterValidator(_check_printable)] = ""
+
+
+class LinkEntry(Section):
+    """A link in full."""
+
+    planned = frozenset({"net"})
+
+    endpoints: Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
+def _link_form(value: Any) -> str:
+    return "entry" if isinstance(value, dict | LinkEntry) else "text"
+
+
+LinkItem = Annotated[Annotated[str, Tag("text")] | Annotated[LinkEntry, Tag("entry")], Discriminator(_link_form)]
+
+
+class ReadySection(Section):
+    """When `lab up` is content."""
+
+    planned = frozenset({"when"})
+
+    timeout: Seconds = DEFAULT_READY_TIMEOUT_S
+
+
+class LabFile(Section):
+    """A lab file."""
+
+    planned = frozenset({"faults", "traffic", "verify", "networks", "services", "runtime", "hosts", "insecure_debug"})
+
+    apiVersion: Literal["lab/v1"]
+    name: Annotated[str, AfterValidator(_check_name)]
+    metadata: Metadata = Metadata()
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = DEFAULT_SEED
+    defaults: Defaults = Defaults()
+    topology: TopologySection | None = None
+    nodes: dict[str, NodeEntry | None] | None = None
+    """By name or range of names."""
+    links: list[LinkItem] | None = None
+    """Texts such as `alice-n01`, or entries."""
+    autoconnect: bool = False
+    ready: ReadySection = ReadySection()
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "metadata": Metadata,
+    "defaults": Defaults,
+    "topology": TopologySection,
+    "nodes": NodeEntry,
+    "links": LinkEntry,
+    "ready": ReadySection,
+}
+"""Which keys are known below a key of the file."""
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a lab file, for editors: ``# yaml-language-server: $schema=...``."""
+    schema = LabFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "pss lab file"}

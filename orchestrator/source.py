@@ -1,0 +1,52 @@
+"""What a lab is made from: a lab file, a stock lab by name, or the only lab file of the working directory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from orchestrator import stock
+from orchestrator.errors import LabFileError
+from orchestrator.labfile import load_lab_file
+from orchestrator.names import did_you_mean
+from orchestrator.spec import LabSpec
+
+LAB_FILE_PATTERN = "*.lab.yml"
+STDIN = "-"
+
+
+def resolve(source: str | Path) -> LabSpec:
+    """The spec that a path, a stock name or ``-`` (standard input) stands for.
+
+    Raises:
+        LabFileError: neither a file nor a stock lab, or the file is wrong.
+    """
+    if source == STDIN:
+        return load_lab_file(sys.stdin.read(), source="<stdin>")
+    path = Path(source)
+    if path.suffix in (".yml", ".yaml") or path.is_file():
+        try:
+            return load_lab_file(path.read_text(), source=str(path))
+        except OSError as error:
+            raise LabFileError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+        except UnicodeDecodeError:
+            raise LabFileError(f"{path}: not a text file") from None
+    if str(source) in stock.list_stock():
+        return stock.load_stock(str(source))
+    hint = did_you_mean(str(source), stock.list_stock())
+    raise LabFileError(
+        f"no lab file and no stock lab {str(source)!r}", hint=hint or "stock labs: " + ", ".join(stock.list_stock())
+    )
+
+
+def find_lab_file(directory: Path) -> Path | None:
+    """The lab file of a directory, if there is exactly one; None if there is none.
+
+    Raises:
+        LabFileError: there are several.
+    """
+    found = sorted(directory.glob(LAB_FILE_PATTERN))
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise LabFileError(f"several lab files here: {names}", hint="choose one with --file")
+    return found[0] if found else None

@@ -1,0 +1,106 @@
+"""A lab as it should be: nodes with their keys, links, limits. Everything else is made from this.
+
+Pure data; where it comes from is :mod:`orchestrator.labfile` and :mod:`orchestrator.topology`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from node.crypto.secp256k1 import PrivateKey
+from node.ids import NodeId, OverlayAddress
+from orchestrator.errors import UnknownNode
+
+DEFAULT_MEMORY_MB = 160
+"""Memory limit of a node's container: resident is about 65, a full duplicate cache adds 50."""
+DEFAULT_CPUS = 1.0
+DEFAULT_PIDS = 64
+DEFAULT_READY_TIMEOUT_S = 60.0
+DEFAULT_VERBOSITY = 3
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One node. Its keys follow from the lab's seed."""
+
+    name: str
+    """DNS label; also its host name."""
+    node_key: PrivateKey = field(repr=False)
+    bzz_key: PrivateKey = field(repr=False)
+    role: str = ""
+    """Free text for people and selectors, such as "relay"."""
+
+    @cached_property
+    def id(self) -> NodeId:
+        return self.node_key.public.node_id
+
+    @cached_property
+    def overlay(self) -> OverlayAddress:
+        return self.bzz_key.public.overlay
+
+    @property
+    def public_key(self) -> bytes:
+        """The pss key, 65 bytes."""
+        return self.bzz_key.public.uncompressed
+
+
+@dataclass(frozen=True, order=True)
+class Link:
+    """A connection there should be; `a` dials `b`."""
+
+    a: str
+    b: str
+
+    def __str__(self) -> str:
+        return f"{self.a}-{self.b}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeLimits:
+    """What one node may use."""
+
+    memory_mb: int = DEFAULT_MEMORY_MB
+    cpus: float = DEFAULT_CPUS
+    pids: int = DEFAULT_PIDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabSpec:
+    """A whole lab."""
+
+    name: str
+    seed: int
+    nodes: tuple[NodeSpec, ...]
+    links: tuple[Link, ...]
+    network_id: int
+    """Overlay network: nodes of other labs are refused."""
+    auto_connect: bool = False
+    """Whether nodes dial whom kademlia suggests, beyond the links."""
+    title: str = ""
+    image: str = ""
+    """Image of the nodes; empty for the project's own."""
+    limits: NodeLimits = NodeLimits()
+    verbosity: int = DEFAULT_VERBOSITY
+    ready_timeout_s: float = DEFAULT_READY_TIMEOUT_S
+    source: str = ""
+    """Path of the lab file, if there is one."""
+
+    def node(self, name: str) -> NodeSpec:
+        """The node of that name.
+
+        Raises:
+            UnknownNode: with the names there are.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise UnknownNode(f"lab {self.name} has no node {name!r}", hint="nodes: " + ", ".join(self.node_names))
+
+    @property
+    def node_names(self) -> list[str]:
+        return [node.name for node in self.nodes]
+
+    def neighbours(self, name: str) -> set[str]:
+        """Names of the nodes that a node is linked with."""
+        return {link.b if link.a == name else link.a for link in self.links if name in (link.a, link.b)}

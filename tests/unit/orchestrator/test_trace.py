@@ -1,0 +1,248 @@
+"""From the events of many nodes to the journey of one message, also when events are missing or clocks are wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import random
+from collections.abc import Mapping
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.events import Kind, NodeEvent
+from orchestrator.journey import Outcome
+from orchestrator.trace import Journey, format_journey, join_events
+
+DIGEST = "ab" * 32
+NAMES = {f"{number:064x}": name for number, name in enumerate(("alice", "n01", "n02", "bob"), start=1)}
+IDS = {name: number for number, name in NAMES.items()}
+START_S = 1_700_000_000.0
+ONE = {"mode": "one", "po": 3, "own_po": 1, "depth": 0, "threshold": 2, "refused": 0}
+ALL = {"mode": "all", "po": 1, "own_po": 256, "depth": 1, "threshold": 1, "refused": 0}
+
+Told = list[tuple[str, NodeEvent]]
+
+
+def tell(*rows: tuple[str, float, Kind, str, Mapping[str, object]], **more: object) -> Told:
+    """Events from (node, milliseconds, kind, peer's name, data); each node counts its own."""
+    counters = {name: itertools.count(1) for name in NAMES.values()}
+    return [
+        (
+            name,
+            NodeEvent(
+                seq=next(counters[name]),
+                wall_s=START_S + at_ms / 1000,
+                mono_s=at_ms / 1000,
+                kind=kind,
+                peer=IDS.get(peer, peer),
+                digest=DIGEST,
+                reason=str(data.get("reason", "")),
+                size=5 if kind is Kind.PSS_SENT else None,
+                data={key: value for key, value in data.items() if key != "reason"},
+            ),
+        )
+        for name, at_ms, kind, peer, data in rows
+    ]
+
+
+SENT = ("alice", 0.0, Kind.PSS_SENT, "", {"mode": "asymmetric", "to": "8f" * 32})
+LINE: Told = tell(
+    SENT,
+    ("alice", 0.2, Kind.PSS_FORWARDED, "n01", ONE),
+    ("n01", 1.0, Kind.PSS_RECEIVED, "alice", {"to": "8f" * 32}),
+    ("n01", 1.2, Kind.PSS_FORWARDED, "bob", {**ONE, "mode": "exact", "po": 256}),
+    ("bob", 2.5, Kind.PSS_RECEIVED, "n01", {}),
+    ("bob", 2.6, Kind.PSS_DELIVERED, "n01", {"mode": "asymmetric", "handlers": 1}),
+    ("bob", 2.7, Kind.PSS_FORWARDED, "n01", ALL),
+    ("n01", 3.0, Kind.PSS_DUPLICATE, "bob", {"reason": "duplicate"}),
+)
+
+
+def steps(journey: Journey) -> list[tuple[int, str, str, str]]:
+    return [(hop.level, hop.sender, hop.receiver, hop.outcome.value) for hop in journey.hops]
+
+
+def test_a_line() -> None:
+    journey = join_events(DIGEST, LINE, NAMES)
+    assert (journey.origin, journey.mode, journey.to, journey.size) == ("alice", "asymmetric", "8f" * 32, 5)
+    assert steps(journey) == [
+        (0, "alice", "n01", "first"),
+        (1, "n01", "bob", "first"),
+        (2, "bob", "n01", "duplicate"),
+    ]
+    assert [hop.receiver for hop in journey.path_to("bob")] == ["n01", "bob"]
+    assert journey.path_to("alice") == journey.path_to("carol") == []
+    assert journey.duplicates == 1
+    assert journey.relays == ["n01", "bob"]
+    first = journey.hops[0]
+    assert first.why is not None
+    assert (first.why.mode, first.why.po, first.why.own_po, first.why.depth, first.why.threshold) == ("one", 3, 1, 0, 2)
+    assert [round(hop.took_ms or 0, 1) for hop in journey.hops] == [1.0, 1.5, 0.5]
+    assert [(note.node, round(note.at_ms, 1), note.text) for note in journey.deliveries] == [("bob", 2.6, "1 handler")]
+    assert journey.summary == "delivered to bob after 2 hops in 2.6 ms: alice -> n01 -> bob"
+
+
+def test_text() -> None:
+    assert format_journey(join_events(DIGEST, LINE, NAMES)).splitlines() == [
+        "message abababab… asymmetric, 5 bytes, to 8f8f8f8f…",
+        "    0.0 ms              alice         sends it",
+        "    1.0 ms     +1.0 ms    -> n01      nearest peer: 3 bits in common, sender 1",
+        "    2.5 ms     +1.5 ms      -> bob    has the very address; delivered to 1 handler",
+        "    3.0 ms     +0.5 ms        -> n01  duplicate",
+        "delivered to bob after 2 hops in 2.6 ms: alice -> n01 -> bob",
+    ]
+
+
+def test_the_order_of_events_does_not_matter() -> None:
+    shuffled = [*LINE, *LINE]
+    random.Random(1).shuffle(shuffled)
+    assert join_events(DIGEST, shuffled, NAMES) == join_events(DIGEST, LINE, NAMES)
+
+
+def test_other_messages_are_left_out() -> None:
+    other = [(name, dataclasses.replace(event, digest="cd" * 32)) for name, event in LINE]
+    assert join_events(DIGEST, LINE + other, NAMES) == join_events(DIGEST, LINE, NAMES)
+    assert join_events(DIGEST, other, NAMES) == Journey(digest=DIGEST)
+    assert Journey(digest=DIGEST).summary == "no node knows of it"
+
+
+def test_json() -> None:
+    record = json.loads(json.dumps(join_events(DIGEST, LINE, NAMES).to_json()))
+    assert record["origin"] == "alice"
+    assert record["hops"][1]["why"]["mode"] == "exact"
+    assert record["relays"] == ["n01", "bob"]
+
+
+def test_two_ways_and_the_first_arrival_counts() -> None:
+    told = tell(
+        SENT,
+        ("alice", 0.1, Kind.PSS_FORWARDED, "n01", ALL),
+        ("alice", 0.2, Kind.PSS_FORWARDED, "n02", ALL),
+        ("n01", 1.0, Kind.PSS_RECEIVED, "alice", {}),
+        ("n02", 1.0, Kind.PSS_RECEIVED, "alice", {}),
+        ("n01", 5.0, Kind.PSS_FORWARDED, "bob", ALL),
+        ("n02", 1.5, Kind.PSS_FORWARDED, "bob", ALL),
+        ("bob", 2.0, Kind.PSS_RECEIVED, "n02", {}),
+        ("bob", 6.0, Kind.PSS_DUPLICATE, "n01", {}),
+    )
+    journey = join_events(DIGEST, told, NAMES)
+    assert steps(journey) == [
+        (0, "alice", "n01", "first"),
+        (1, "n01", "bob", "duplicate"),
+        (0, "alice", "n02", "first"),
+        (1, "n02", "bob", "first"),
+    ]
+    assert [hop.receiver for hop in journey.path_to("bob")] == ["n02", "bob"]
+
+
+def test_a_receiver_that_says_nothing() -> None:
+    journey = join_events(DIGEST, LINE[:4], NAMES)
+    assert steps(journey)[-1] == (1, "n01", "bob", "unseen")
+    assert journey.hops[-1].arrived_ms is None
+    assert journey.summary == "it came as far as n01; it was sent to bob, who did not report it"
+    assert "unseen" in str(journey)
+
+
+def test_a_relay_that_says_nothing() -> None:
+    """Bob says from whom he has it; how it got there nobody tells."""
+    told = [(name, event) for name, event in LINE if name != "n01"]
+    journey = join_events(DIGEST, told, NAMES)
+    assert steps(journey) == [(0, "alice", "n01", "unseen"), (0, "n01", "bob", "first"), (1, "bob", "n01", "unseen")]
+    assert journey.hops[1].why is None
+    assert [hop.sender for hop in journey.path_to("bob")] == ["n01"]
+    assert "n01 -> bob" in str(journey)
+
+
+def test_without_the_sender() -> None:
+    journey = join_events(DIGEST, [(name, event) for name, event in LINE if name != "alice"], NAMES)
+    assert (journey.origin, journey.mode) == ("", "asymmetric")
+    assert [hop.receiver for hop in journey.path_to("bob")] == ["n01", "bob"]
+    assert str(journey)
+
+
+def test_waiting_and_giving_up() -> None:
+    told = tell(SENT, ("alice", 0.1, Kind.PSS_QUEUED, "", {"reason": "unable to forward to any peers"}))
+    assert join_events(DIGEST, told, NAMES).summary == "alice found nobody to send it to"
+    told += tell(SENT, SENT, ("alice", 9.0, Kind.PSS_DROPPED, "", {"reason": "no peer took it"}))[2:]
+    journey = join_events(DIGEST, told, NAMES)
+    assert journey.summary == "alice dropped it: no peer took it; alice found nobody to send it to"
+    assert journey.hops == ()
+    assert join_events(DIGEST, tell(SENT), NAMES).summary == "it never left alice"
+
+
+def test_dropped_on_arrival() -> None:
+    told = [*LINE[:2], *tell(("n01", 1.0, Kind.PSS_DROPPED, "alice", {"reason": "expired"}))]
+    journey = join_events(DIGEST, told, NAMES)
+    assert (journey.hops[0].outcome, journey.hops[0].reason) == (Outcome.DROPPED, "expired")
+    assert journey.drops == ()
+    assert journey.summary == "n01 dropped it: expired"
+
+
+def test_a_message_sent_twice() -> None:
+    """Raw messages of the same content have the same digest."""
+    told = tell(
+        SENT,
+        ("alice", 0.1, Kind.PSS_FORWARDED, "n01", ONE),
+        SENT,
+        ("alice", 9.1, Kind.PSS_FORWARDED, "n01", ONE),
+        ("n01", 1.0, Kind.PSS_RECEIVED, "alice", {}),
+        ("n01", 10.0, Kind.PSS_RECEIVED, "alice", {}),
+    )
+    assert steps(join_events(DIGEST, told, NAMES)) == [(0, "alice", "n01", "first"), (0, "alice", "n01", "again")]
+
+
+def test_a_stranger_is_shown_by_its_id() -> None:
+    told = tell(SENT, ("alice", 0.1, Kind.PSS_FORWARDED, "f" * 64, ONE))
+    assert join_events(DIGEST, told, NAMES).hops[0].receiver == "ffffffff…"
+
+
+def test_a_node_of_another_make_need_not_say_why() -> None:
+    told = tell(SENT, ("alice", 0.1, Kind.PSS_FORWARDED, "n01", {"mode": "one"}))
+    assert join_events(DIGEST, told, NAMES).hops[0].why is None
+
+
+def check_times(journey: Journey) -> None:
+    had = {journey.origin: 0.0}
+    for hop in journey.hops:
+        times = [value for value in (hop.sent_ms, hop.arrived_ms) if value is not None]
+        assert times == sorted(times)
+        assert all(value >= had.get(hop.sender, 0.0) for value in times)
+        assert hop.took_ms is None or hop.took_ms >= 0
+        if hop.outcome is Outcome.FIRST:
+            assert hop.arrived_ms is not None
+            had[hop.receiver] = hop.arrived_ms
+    assert all(note.at_ms >= 0 for note in (*journey.deliveries, *journey.drops, *journey.queued))
+
+
+@given(st.fixed_dictionaries({name: st.floats(-5, 5) for name in IDS}))
+def test_clocks_that_disagree(offsets_s: dict[str, float]) -> None:
+    told = [(name, dataclasses.replace(event, wall_s=event.wall_s + offsets_s[name])) for name, event in LINE]
+    journey = join_events(DIGEST, told, NAMES)
+    check_times(journey)
+    assert steps(journey) == steps(join_events(DIGEST, LINE, NAMES))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(list(IDS)),
+            st.floats(-100, 100),
+            st.sampled_from([kind for kind in Kind if kind.startswith("pss.")]),
+            st.sampled_from(["", *IDS]),
+            st.sampled_from([{}, ONE, ALL, {"to": ""}]),
+        ),
+        max_size=30,
+    )
+)
+def test_any_events_make_a_journey(rows: list[tuple[str, float, Kind, str, Mapping[str, object]]]) -> None:
+    journey = join_events(DIGEST, tell(*rows), NAMES)
+    departures = sum(row[2] is Kind.PSS_FORWARDED for row in rows)
+    assert departures <= len(journey.hops) <= len(rows)
+    check_times(journey)
+    assert str(journey)
+    json.dumps(journey.to_json())
+    for name in NAMES.values():
+        path = journey.path_to(name)
+        assert all(one.receiver == two.sender for one, two in itertools.pairwise(path))
