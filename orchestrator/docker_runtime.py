@@ -20,6 +20,7 @@ from orchestrator.errors import LabNotReady, OrchestratorError, PreflightError, 
 from orchestrator.image import ensure_image
 from orchestrator.runtime import ControlAddress, NodeState, Report
 from orchestrator.spec import LabSpec, NodeSpec
+from orchestrator.state import StateDir
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -44,9 +45,10 @@ class DockerRuntime:
 
     name = "docker"
 
-    def __init__(self, lab_id: str, token: str, engine: Engine, *, port: int = 0) -> None:
+    def __init__(self, state: StateDir, engine: Engine, *, port: int = 0) -> None:
         """`port` is the gateway's port on the loopback interface; 0 lets the engine choose."""
-        self._lab_id, self._token, self._engine = lab_id, token, engine
+        self._lab_id, self._token, self._engine = state.lab_id, state.token, engine
+        self._place = {labels.STATE_DIR: str(state.directory)}
         self._wanted_port = port
         self._spec: LabSpec | None = None
         self._image = ""
@@ -167,7 +169,7 @@ class DockerRuntime:
                         self._network_name(kind),
                         driver="bridge",
                         internal=True,
-                        labels=labels.for_network(spec, self._lab_id, kind),
+                        labels=labels.for_network(spec, self._lab_id, kind) | self._place,
                         ipam=docker.types.IPAMConfig(pool_configs=[pool]),
                         check_duplicate=True,
                     )
@@ -241,7 +243,7 @@ class DockerRuntime:
             return self._engine.client.containers.create(
                 self._image,
                 name=name,
-                labels=container_labels,
+                labels=container_labels | self._place,
                 cap_drop=["ALL"],
                 security_opt=["no-new-privileges:true"],
                 read_only=True,

@@ -15,6 +15,7 @@ PING_TIMEOUT_S = 5
 """For the engine's first answer; a socket with nobody behind it must not hold up the fallback to processes."""
 CALL_TIMEOUT_S = 120
 """For one engine call. A read that times out leaves an object that nobody knows, so it is generous."""
+DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 REQUIRE_VARIABLE = "LAB_REQUIRE_DOCKER"
 """Set to 1, a missing engine is an error instead of a reason to use processes."""
 START_HINT = "start Docker (Linux: sudo systemctl start docker, or dockerd), then: lab up --runtime docker"
@@ -37,7 +38,7 @@ class Engine:
         try:
             self.version: str = client.version()["Version"]
         except Exception as error:  # docker-py lets requests' and urllib3's errors through
-            raise RuntimeUnavailable(f"the Docker engine does not answer: {error}", hint=START_HINT) from None
+            raise self._unavailable(error) from None
         finally:
             client.close()
 
@@ -68,7 +69,20 @@ class Engine:
                 return docker.DockerClient(base_url=self._host, timeout=timeout_s)
             return docker.from_env(timeout=timeout_s)
         except docker.errors.DockerException as error:
-            raise RuntimeUnavailable(f"no Docker engine: {error}", hint=START_HINT) from None
+            raise self._unavailable(error) from None
+
+    def _unavailable(self, error: Exception) -> RuntimeUnavailable:
+        address = self._host or os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
+        return RuntimeUnavailable(f"no Docker engine answers at {address}: {_innermost(error)}", hint=START_HINT)
+
+
+def _innermost(error: BaseException) -> str:
+    """The system's own words, from under the layers that docker-py and its libraries put around them."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return str(error)
 
 
 def _host() -> str:

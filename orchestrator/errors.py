@@ -10,7 +10,7 @@
       LabNotReady          6   some nodes are not up, connected or healthy in time
       RuntimeUnavailable   7   no engine answers, or it refuses
         ImageError         7   the node image cannot be built
-      DeliveryFailed       1   a message did not arrive in time
+      DeliveryFailed     124   a message did not arrive in time
 """
 
 from __future__ import annotations
@@ -79,4 +79,14 @@ class ImageError(RuntimeUnavailable):
 
 
 class DeliveryFailed(OrchestratorError):
-    """A message did not arrive in time."""
+    """A message did not arrive in time.
+
+    Attributes:
+        digest: which message; 32 bytes.
+    """
+
+    exit_code = 124
+
+    def __init__(self, message: str, *, digest: bytes = b"", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.digest = digest

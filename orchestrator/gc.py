@@ -24,8 +24,6 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.process_runtime import ProcessRuntime, find_lab_processes
 from orchestrator.state import StateDir
 
-STATE_DIR = f"{labels.NAMESPACE}.state-dir"
-"""Label with the lab's own directory."""
 DATADIR_VARIABLE = "PSS_DATADIR"
 """``<the lab's directory>/data/<node>`` of a node that is a process."""
 NODE_REPOSITORIES = ("pss-lab-node", "pss-lab-runtime")
@@ -166,8 +164,8 @@ def _note(found: dict[str, FoundLab], carried: Mapping[str, str]) -> FoundLab:
     lab = found.setdefault(lab_id, FoundLab(lab_id=lab_id, runtime="docker"))
     lab.objects += 1
     lab.expires = lab.expires or carried.get(labels.EXPIRES, "")
-    if carried.get(STATE_DIR):
-        lab.directory = Path(carried[STATE_DIR])
+    if carried.get(labels.STATE_DIR):
+        lab.directory = Path(carried[labels.STATE_DIR])
     return lab
 
 

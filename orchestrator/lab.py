@@ -155,7 +155,8 @@ class Lab:
         if stopped:
             report(f"starting again: {', '.join(stopped)}")
             lab._each([lab.spec.node(name) for name in stopped], lab._start_one)
-            lab._connect_all([link for link in lab.spec.links if link.a in stopped or link.b in stopped])
+        # What is connected already answers at once.
+        lab._connect_all(lab.spec.links)
         lab.wait_ready()
         return lab
 
@@ -318,6 +319,7 @@ class Lab:
         if arrived.payload is None:
             raise DeliveryFailed(
                 f"{receiver} did not get the message from {sender} within {timeout_s:g} s; {journey.summary}",
+                digest=arrived.digest,
                 hint=f"lab trace {arrived.digest.hex()}",
             )
         return Delivery(digest=arrived.digest, payload=arrived.payload, seconds=arrived.seconds, journey=journey)
@@ -384,7 +386,7 @@ def _runtime(kind: str, state: StateDir, port: int, report: Report) -> Runtime:
     if kind not in ("docker", "auto"):
         raise LabFileError(f"no runtime {kind!r}", hint="runtimes: docker, process, auto")
     try:
-        return DockerRuntime(state.lab_id, state.token, Engine(), port=port)
+        return DockerRuntime(state, Engine(), port=port)
     except RuntimeUnavailable as error:
         if kind == "docker" or engine_required():
             raise

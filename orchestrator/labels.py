@@ -34,6 +34,8 @@ TOPO_FILE = f"{NAMESPACE}.topo-file"
 TOPO_SHA256 = f"{NAMESPACE}.topo-sha256"
 SEED = f"{NAMESPACE}.seed"
 TOOL_VERSION = f"{NAMESPACE}.tool-version"
+STATE_DIR = f"{NAMESPACE}.state-dir"
+"""Where the lab is remembered; when that is gone, `lab gc` may remove the lab."""
 
 KIND_NODE, KIND_GATEWAY, KIND_NET, KIND_IMAGE, KIND_HELPER = "node", "gateway", "net", "image", "helper"
 

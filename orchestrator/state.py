@@ -42,8 +42,13 @@ class StateDir:
     """The directory of one lab."""
 
     def __init__(self, name: str, root: Path | None = None) -> None:
+        """The directory need not exist.
+
+        Raises:
+            LabFileError: no name for a lab, and so none that could lead out of the root.
+        """
         self.root = (root or default_root()).absolute()
-        self.name = name
+        self.name = names.check_lab_name(name)
         self.directory = self.root / name
         # Two checkouts, users or test workers may each have a lab of this name.
         self.lab_id = names.lab_id(name, f"{getpass.getuser()}:{self.root}")
@@ -59,11 +64,11 @@ class StateDir:
     def _lock_file(self) -> TextIO | None:
         """The lock file, locked; None if it was removed while we waited, and so guards nothing any more."""
         path = self.root / f"{self.name}.lock"
-        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             file = open(path, "w")  # noqa: SIM115  -- the caller closes it, and that unlocks it
-        except FileNotFoundError:
-            return None  # the directory went just now
+        except (FileNotFoundError, FileExistsError):
+            return None  # the directory goes just now, with the last lab in it
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
             if path.stat().st_ino == os.fstat(file.fileno()).st_ino:

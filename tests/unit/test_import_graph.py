@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "node.swarm.service": SERVICES | {"node.swarm"},
     "node.pss": CORES | {"node.devp2p", "node.swarm.proximity", "node.pss"},
     "node.pss.api": CORES | {"node.rpc", "node.swarm", "node.pss"},
+    "node.pss.handshake_api": CORES | {"node.rpc", "node.pss"},
     "node.pss.service": SERVICES | {"node.swarm", "node.pss"},
     # What puts it together.
     "node.config": FIRST_ROW | {"node.crypto", "node.service"},
@@ -75,7 +76,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 IO_MODULES = {"asyncio", "socket", "select", "selectors", "ssl", "threading", "time", "subprocess", "multiprocessing"}
 SANS_IO = ("node.crypto", "node.rlp", "node.rlpx", "node.devp2p", "node.swarm", "node.pss", "node.enode", "node.enr")
 SANS_IO_ALSO = ("node.ids", "node.disconnect", "node.errors", "node.p2p.admission", "node.p2p.dialer")
-SHELLS = {"node.swarm.service", "node.pss.service"}
+SHELLS = {"node.swarm.service", "node.pss.service", "node.pss.handshake_shell"}
 HEAVY = {"grpc", "aiohttp", "docker"}
 """Cost tens of megabytes each; only the modules that are about them may load them when they are imported."""
 

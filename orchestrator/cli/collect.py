@@ -1,0 +1,44 @@
+"""`lab gc`: remove what nobody needs any more."""
+
+from __future__ import annotations
+
+import click
+
+from orchestrator.cli.failures import EXIT_FAILED, show
+from orchestrator.cli.output import json_option, print_json, say
+from orchestrator.cli.session import Session, pass_session
+from orchestrator.errors import OrchestratorError
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@json_option
+@pass_session
+def gc(session: Session, dry_run: bool, as_json: bool) -> None:
+    """Remove what nobody needs any more.
+
+    Labs whose state directory is gone or that have expired, and old node images. Labs that a state directory knows are
+    left alone, whoever started them.
+    """
+    leftovers = session.labs.leftovers(say)
+    rows, failed = [], False
+    for leftover in leftovers:
+        removed: list[str] = []
+        if not dry_run:
+            try:
+                removed = session.labs.remove_leftover(leftover)
+            except OrchestratorError as error:
+                show(error)
+                failed = True
+                continue
+        rows.append({"kind": leftover.kind, "id": leftover.id, "reason": leftover.reason, "removed": removed})
+    if as_json:
+        print_json({"dry_run": dry_run, "leftovers": rows})
+    else:
+        verb = "would remove" if dry_run else "removed"
+        for row in rows:
+            click.echo(f"{verb} {row['kind']} {row['id']}: {row['reason']}")
+        if not leftovers:
+            say("nothing to remove")
+    if failed:
+        raise click.exceptions.Exit(EXIT_FAILED)

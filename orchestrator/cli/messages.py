@@ -1,0 +1,147 @@
+"""`lab send` and `lab trace`: one message, and the way it took."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.arguments import DURATION, NamedOption
+from orchestrator.cli.failures import NothingMatched, describe
+from orchestrator.cli.labs import choose_lab
+from orchestrator.cli.output import json_option, print_json
+from orchestrator.cli.pick import running_node
+from orchestrator.cli.session import Session, lab_option, pass_session
+from orchestrator.errors import DeliveryFailed
+
+if TYPE_CHECKING:
+    from orchestrator.lab import Delivery
+    from orchestrator.trace import Journey
+
+LAST = "last"
+DIGEST_HEX_DIGITS = 64
+STDIN = "-"
+MS_PER_S = 1000
+
+
+@click.command()
+@click.argument("sender", metavar="FROM")
+@click.argument("receiver", metavar="TO")
+@click.argument("message")
+@click.option(
+    "--mode", type=click.Choice(["raw", "sym", "asym"]), default="asym", show_default=True, help="Encryption."
+)
+@click.option("--timeout", type=DURATION, default="10s", show_default=True, help="How long to wait for the delivery.")
+@click.option(
+    "--trace/--no-trace", "show_path", cls=NamedOption, default=True, help="Show the path, hop by hop (default)."
+)
+@lab_option
+@json_option
+@pass_session
+def send(
+    session: Session,
+    sender: str,
+    receiver: str,
+    message: str,
+    mode: str,
+    timeout: float,
+    show_path: bool,
+    lab_name: str | None,
+    as_json: bool,
+) -> None:
+    """Send a pss message and wait until it is there.
+
+    MESSAGE - reads it from standard input. Exit code 124 if it does not arrive in time.
+    """
+    name = choose_lab(session.labs, lab_name)
+    payload = sys.stdin.buffer.read() if message == STDIN else message.encode()
+    lab = session.labs.open(name)
+    try:
+        running_node(lab, sender)
+        running_node(lab, receiver)
+        delivery = lab.send(sender, receiver, payload, mode=mode, timeout_s=timeout)
+    except DeliveryFailed as error:
+        digest = error.digest
+        if digest:
+            session.labs.remember_digest(name, digest.hex())
+        if as_json:
+            text, hint = describe(error)
+            print_json({"delivered": False, "digest": digest.hex() or None, "error": text, "hint": hint})
+        raise
+    finally:
+        lab.close()
+    session.labs.remember_digest(name, delivery.digest.hex())
+    if as_json:
+        print_json({"from": sender, "to": receiver, "mode": mode} | delivery_to_json(delivery))
+        return
+    took = f"{delivery.seconds * MS_PER_S:.1f} ms"
+    click.echo(f"{receiver} got {len(delivery.payload)} bytes from {sender} ({mode}) after {took}")
+    if show_path:
+        print_path(delivery.journey, receiver)
+
+
+@click.command()
+@click.argument("digest", metavar="DIGEST|last", default=LAST)
+@lab_option
+@json_option
+@pass_session
+def trace(session: Session, digest: str, lab_name: str | None, as_json: bool) -> None:
+    """Show where a message went.
+
+    Who passed it on to whom and why, who dropped it, who took it. DIGEST is what lab send --json shows; "last" is the
+    message sent last.
+    """
+    name = choose_lab(session.labs, lab_name)
+    wanted = _parse_digest(digest, session.labs.last_digest(name))
+    lab = session.labs.open(name)
+    try:
+        journey = lab.trace(wanted)
+    finally:
+        lab.close()
+    if not journey.origin and not journey.hops:
+        raise NothingMatched(f"no node of lab {name} remembers message {wanted.hex()}")
+    if as_json:
+        print_json(journey.to_json())
+    else:
+        click.echo(str(journey))
+
+
+def delivery_to_json(delivery: Delivery) -> dict[str, Any]:
+    """A delivery as JSON types."""
+    return {
+        "delivered": True,
+        "digest": delivery.digest.hex(),
+        "bytes": len(delivery.payload),
+        "ms": round(delivery.seconds * MS_PER_S, 3),
+        "journey": delivery.journey.to_json(),
+    }
+
+
+def print_path(journey: Journey, receiver: str) -> None:
+    """The way to the receiver, one hop a line with the time it took."""
+    path = journey.path_to(receiver)
+    if not path:
+        click.echo(f"  {journey.summary}")
+        return
+    width = max(len(hop.sender) for hop in path)
+    to_width = max(len(hop.receiver) for hop in path)
+    for hop in path:
+        took = f"{hop.took_ms:7.1f} ms" if hop.took_ms is not None else "      ? ms"
+        click.echo(f"  {hop.sender:<{width}} -> {hop.receiver:<{to_width}} {took}")
+
+
+def _parse_digest(text: str, last: str) -> bytes:
+    """32 bytes from hex, or those of the last message."""
+    if text == LAST:
+        if not last:
+            raise NothingMatched("no message was sent yet", hint='lab send alice bob "hi"')
+        text = last
+    digits = text.removeprefix("0x").lower()
+    try:
+        digest = bytes.fromhex(digits)
+    except ValueError:
+        digest = b""
+    if len(digits) != DIGEST_HEX_DIGITS or not digest:
+        raise click.UsageError(f"{text[:80]!r} is no message digest: expected {DIGEST_HEX_DIGITS} hex digits, or last")
+    return digest

@@ -1,0 +1,141 @@
+"""Which lab a command is about, before anything runs: its options, and the plan that `--dry-run` shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from orchestrator.cli.labs import DEFAULT_NAME
+from orchestrator.cli.output import print_table
+
+if TYPE_CHECKING:
+    from orchestrator.spec import LabSpec
+
+DEFAULT_TOPOLOGY = "line"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def source_options(command: F) -> F:
+    """The options that :func:`choose_spec` takes."""
+    for decorate in (
+        click.option(
+            "--seed", type=click.IntRange(min=0), metavar="N", help="Other keys, and another random topology."
+        ),
+        click.option("--name", metavar="NAME", help="Of the lab, instead of the file's."),
+        click.option(
+            "--topology", metavar="KIND", help="With --nodes: line (default), ring, star, full, tree or random."
+        ),
+        click.option("-n", "--nodes", type=int, metavar="N", help="A lab of N nodes instead of a SOURCE."),
+        click.option("-f", "--file", metavar="FILE", help="A lab file, as SOURCE."),
+        click.argument("source", required=False),
+    ):
+        command = decorate(command)
+    return command
+
+
+def choose_spec(
+    *,
+    source: str | None = None,
+    file: str | None = None,
+    nodes: int | None = None,
+    topology: str | None = None,
+    name: str | None = None,
+    seed: int | None = None,
+) -> LabSpec:
+    """The lab that was asked for.
+
+    Raises:
+        LabFileError: it makes no sense.
+        click.UsageError: neither do the options together.
+    """
+    from orchestrator.source import find_lab_file, resolve
+
+    if sum(given is not None for given in (source, file, nodes)) > 1:
+        raise click.UsageError("give one of SOURCE, --file and --nodes")
+    if topology is not None and nodes is None:
+        raise click.UsageError("--topology needs --nodes")
+    if nodes is not None:
+        return _generate(nodes, topology or DEFAULT_TOPOLOGY, name=name, seed=seed)
+    if file is not None:
+        spec = resolve(file if file == "-" else Path(file))
+    else:
+        spec = resolve(source or find_lab_file(Path()) or DEFAULT_NAME)
+    return _rename(spec, name=name, seed=seed)
+
+
+def print_plan(spec: LabSpec, runtime: str, running: bool) -> None:
+    """What `lab up` would do."""
+    click.echo(f"lab {spec.name}: {len(spec.nodes)} nodes, {len(spec.links)} links, seed {spec.seed}")
+    click.echo(f"runtime {runtime}, network {spec.network_id}, auto-connect {'on' if spec.auto_connect else 'off'}")
+    click.echo("it runs already and would be taken as it is" if running else "would start:")
+    rows = [(node.name, node.role, node.overlay.hex()[:16], ", ".join(_dials(spec, node.name))) for node in spec.nodes]
+    print_table(("node", "role", "overlay", "dials"), rows)
+
+
+def plan_to_json(spec: LabSpec, runtime: str, running: bool) -> dict[str, Any]:
+    """The same as JSON types; no secret keys."""
+    return spec_to_json(spec) | {"runtime": runtime, "running": running}
+
+
+def spec_to_json(spec: LabSpec) -> dict[str, Any]:
+    """A lab as it should be; no secret keys."""
+    return {
+        "lab": spec.name,
+        "title": spec.title,
+        "seed": spec.seed,
+        "network_id": spec.network_id,
+        "auto_connect": spec.auto_connect,
+        "image": spec.image,
+        "source": spec.source,
+        "nodes": [
+            {"name": node.name, "role": node.role, "id": node.id.hex(), "overlay": node.overlay.hex()}
+            for node in spec.nodes
+        ],
+        "links": [[link.a, link.b] for link in spec.links],
+    }
+
+
+def _dials(spec: LabSpec, name: str) -> list[str]:
+    return [link.b for link in spec.links if link.a == name]
+
+
+def _generate(nodes: int, topology: str, *, name: str | None, seed: int | None) -> LabSpec:
+    from orchestrator.identity import make_node, network_id_for
+    from orchestrator.labfile_model import DEFAULT_SEED
+    from orchestrator.names import check_lab_name
+    from orchestrator.spec import LabSpec
+    from orchestrator.topology import generate
+
+    seed = DEFAULT_SEED if seed is None else seed
+    shape = generate(topology, nodes, seed=seed)
+    name = check_lab_name(name or f"{topology}{nodes}")
+    return LabSpec(
+        name=name,
+        seed=seed,
+        nodes=tuple(make_node(seed, name, node) for node in shape.names),
+        links=shape.links,
+        network_id=network_id_for(seed, name),
+    )
+
+
+def _rename(spec: LabSpec, *, name: str | None, seed: int | None) -> LabSpec:
+    """The same lab with another name or seed: keys and network follow from them."""
+    from orchestrator.identity import make_node, network_id_for
+    from orchestrator.names import check_lab_name
+
+    if name is None and seed is None:
+        return spec
+    name = check_lab_name(name or spec.name)
+    seed = spec.seed if seed is None else seed
+    return dataclasses.replace(
+        spec,
+        name=name,
+        seed=seed,
+        nodes=tuple(make_node(seed, name, node.name, role=node.role) for node in spec.nodes),
+        network_id=network_id_for(seed, name),
+    )

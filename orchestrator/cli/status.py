@@ -1,0 +1,149 @@
+"""`lab status` and `lab ls`: what runs, and how it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.failures import EXIT_NOT_READY
+from orchestrator.cli.labs import choose_lab
+from orchestrator.cli.output import (
+    format_megabytes,
+    format_seconds,
+    join_words,
+    json_option,
+    print_json,
+    print_table,
+    say,
+)
+from orchestrator.cli.session import Session, pass_session
+from orchestrator.errors import OrchestratorError
+
+if TYPE_CHECKING:
+    from orchestrator.gc import FoundLab
+    from orchestrator.lab import NodeStatus
+
+PEERS_SHOWN = 6
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+@pass_session
+def status(session: Session, name: str | None, as_json: bool) -> None:
+    """Show how every node is.
+
+    Exit code 0 if all are as they should be, 6 if not. NAME defaults to the only lab there is.
+    """
+    lab = session.labs.open(choose_lab(session.labs, name, how="lab status NAME"))
+    try:
+        nodes = lab.status()
+        ready = not any(node.reasons for node in nodes)
+        if as_json:
+            document = {"lab": lab.spec.name, "runtime": lab.runtime.name, "ready": ready}
+            print_json({**document, "nodes": [node_to_json(node) for node in nodes]})
+        else:
+            _print_status(nodes)
+            links, word = len(lab.spec.links), "ready" if ready else "not ready"
+            say(f"lab {lab.spec.name} ({lab.runtime.name}): {len(nodes)} nodes, {links} links, {word}")
+    finally:
+        lab.close()
+    if not ready:
+        raise click.exceptions.Exit(EXIT_NOT_READY)
+
+
+def node_to_json(node: NodeStatus) -> dict[str, Any]:
+    """A node's status as JSON types; what a node that does not answer cannot tell is null."""
+    document: dict[str, Any] = {
+        "name": node.name,
+        "state": str(node.state),
+        "ready": not node.reasons,
+        "missing": node.reasons,
+        "peers": sorted(node.peers),
+        "depth": node.depth,
+        "enode": None,
+        "overlay": None,
+        "rss_bytes": None,
+        "uptime_s": None,
+    }
+    if node.info is not None:
+        document["enode"] = node.info.enode
+        document["overlay"] = node.info.overlay.hex()
+        document["rss_bytes"] = node.info.rss_bytes
+        document["uptime_s"] = round(node.info.uptime_s, 3)
+    return document
+
+
+def _print_status(nodes: list[NodeStatus]) -> None:
+    rows = []
+    for node in nodes:
+        told = node.info
+        rows.append(
+            (
+                node.name,
+                "ready" if not node.reasons else "not ready" if node.state == "running" else str(node.state),
+                join_words(sorted(node.peers), limit=PEERS_SHOWN),
+                str(node.depth) if told else "",
+                format_megabytes(told.rss_bytes) if told else "",
+                format_seconds(told.uptime_s) if told else "",
+                "; ".join(node.reasons),
+            )
+        )
+    columns = ["node", "state", "peers", "depth", "memory", "uptime"]
+    # A column for what is missing only where something is.
+    width = len(columns) + any(node.reasons for node in nodes)
+    columns.append("missing")
+    print_table(columns[:width], [row[:width] for row in rows], right=("depth", "memory", "uptime"))
+
+
+@click.command("ls")
+@json_option
+@pass_session
+def list_labs(session: Session, as_json: bool) -> None:
+    """List the labs there are.
+
+    Those of this state directory, and those started from elsewhere that have containers or processes here.
+    """
+    rows = _known_labs(session, {lab.lab_id: lab for lab in session.labs.found(say)})
+    if as_json:
+        print_json({"labs": rows})
+    elif rows:
+        cells = [
+            (row["name"], row["id"], row["runtime"], f"{row['running']}/{row['nodes']}", row["created"], row["where"])
+            for row in rows
+        ]
+        print_table(("lab", "id", "runtime", "running", "created", "where"), cells, right=("running",))
+    else:
+        say("no lab; lab up starts one")
+
+
+def _known_labs(session: Session, found: dict[str, FoundLab]) -> list[dict[str, Any]]:
+    rows = []
+    for name, saved in session.labs.saved().items():
+        lab_id = session.labs.lab_id(name)
+        objects = found.pop(lab_id, None)
+        row = {"name": name, "id": lab_id, "runtime": "", "running": 0, "nodes": 0, "created": "", "where": "here"}
+        if isinstance(saved, OrchestratorError):
+            row["where"] = f"here, damaged: {saved}"
+        else:
+            row |= {"runtime": saved.runtime, "nodes": len(saved.spec.nodes), "created": saved.created}
+        row["running"] = len(objects.running) if objects else 0
+        rows.append(row)
+    for lab in found.values():
+        where = str(lab.directory) if lab.directory else "elsewhere"
+        if lab.lab_id == session.labs.lab_id(lab.name):
+            where = "here, but its state is gone"
+        count = len(lab.running)
+        rows.append(
+            {
+                "name": lab.name,
+                "id": lab.lab_id,
+                "runtime": lab.runtime,
+                "running": count,
+                "nodes": count + len(lab.stopped),
+                "created": "",
+                "where": where,
+            }
+        )
+    return rows

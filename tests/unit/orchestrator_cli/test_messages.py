@@ -1,0 +1,124 @@
+"""`lab send` and `lab trace`."""
+
+from __future__ import annotations
+
+import json
+
+import grpc
+import pytest
+
+from node.control.client import ControlError
+from orchestrator.errors import DeliveryFailed
+from orchestrator.runtime import NodeState
+from tests.unit.orchestrator_cli.conftest import Run
+from tests.unit.orchestrator_cli.fakes import DIGEST, FakeLabs
+
+
+def test_send_prints_delivery_and_path(run: Run, labs: FakeLabs) -> None:
+    result = run("send", "alice", "bob", "hi")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "bob got 2 bytes from alice (asym) after 4.2 ms"
+    assert [line.split() for line in lines[1:]] == [
+        ["alice", "->", "n01", "1.0", "ms"],
+        ["n01", "->", "bob", "1.0", "ms"],
+    ]
+    assert labs.labs["default"].calls[0] == ("send", "alice", "bob", b"hi", {"mode": "asym", "timeout_s": 10.0})
+
+
+def test_send_without_path(run: Run) -> None:
+    assert "->" not in run("send", "alice", "bob", "hi", "--no-trace").stdout
+
+
+def test_send_options(run: Run, labs: FakeLabs) -> None:
+    run("send", "alice", "bob", "-", "--mode", "raw", "--timeout", "500ms", stdin=b"\x00\xff")
+    assert labs.labs["default"].calls[0] == ("send", "alice", "bob", b"\x00\xff", {"mode": "raw", "timeout_s": 0.5})
+
+
+def test_send_json(run: Run) -> None:
+    document = json.loads(run("send", "alice", "bob", "hi", "--json").stdout)
+    assert document["delivered"] is True
+    assert (document["from"], document["to"], document["mode"], document["bytes"]) == ("alice", "bob", "asym", 2)
+    assert document["digest"] == DIGEST.hex()
+    assert [hop["receiver"] for hop in document["journey"]["hops"]] == ["n01", "bob"]
+
+
+def test_a_message_that_does_not_arrive(run: Run, labs: FakeLabs) -> None:
+    labs.labs["default"].raises = DeliveryFailed("bob did not get it", hint="lab trace 00")
+    result = run("send", "alice", "bob", "hi")
+    assert (result.exit_code, result.stdout) == (124, "")
+    assert result.stderr == "error: bob did not get it\nhint: lab trace 00\n"
+    assert labs.labs["default"].calls[-1] == ("close",)
+
+
+def test_a_message_that_does_not_arrive_as_json(run: Run, labs: FakeLabs) -> None:
+    labs.labs["default"].raises = DeliveryFailed("bob did not get it")
+    result = run("send", "alice", "bob", "hi", "--json")
+    assert result.exit_code == 124
+    document = json.loads(result.stdout)
+    assert (document["delivered"], document["error"]) == (False, "bob did not get it")
+
+
+@pytest.mark.parametrize("pair", [("alise", "bob"), ("bob", "alise")])
+def test_an_unknown_node_gets_a_suggestion(run: Run, pair: tuple[str, str]) -> None:
+    result = run("send", *pair, "hi")
+    assert result.exit_code == 2
+    assert result.stderr == "error: lab default has no node 'alise'\nhint: did you mean 'alice'?\n"
+
+
+def test_a_node_unlike_any(run: Run) -> None:
+    assert "hint: nodes: alice, n01, bob\n" in run("send", "zzz", "bob", "hi").stderr
+
+
+def test_a_stopped_node(run: Run, labs: FakeLabs) -> None:
+    labs.labs["default"].runtime.states["bob"] = NodeState.STOPPED
+    result = run("send", "alice", "bob", "hi")
+    assert result.exit_code == 6
+    assert result.stderr == "error: node bob is stopped\nhint: lab node start bob\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, 6),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, 124),
+        (grpc.StatusCode.UNAUTHENTICATED, 1),
+    ],
+)
+def test_control_errors(run: Run, labs: FakeLabs, status: grpc.StatusCode, code: int) -> None:
+    labs.labs["default"].raises = ControlError("bob", status, "the details")
+    result = run("send", "alice", "bob", "hi")
+    assert result.exit_code == code
+    assert result.stderr == "error: bob: the details\n"
+
+
+def test_trace_of_the_last_message(run: Run, labs: FakeLabs) -> None:
+    run("send", "alice", "bob", "hi")
+    for arguments in (["trace"], ["trace", "last"], ["trace", DIGEST.hex()], ["trace", "0x" + DIGEST.hex().upper()]):
+        result = run(*arguments)
+        assert result.exit_code == 0
+        assert "delivered to bob after 2 hops in 2.0 ms: alice -> n01 -> bob" in result.stdout
+
+
+def test_trace_json(run: Run) -> None:
+    document = json.loads(run("trace", DIGEST.hex(), "--json").stdout)
+    assert (document["origin"], document["relays"]) == ("alice", ["n01"])
+
+
+def test_trace_of_nothing(run: Run) -> None:
+    result = run("trace")
+    assert result.exit_code == 5
+    assert result.stderr.startswith("error: no message was sent yet\nhint: ")
+
+
+def test_trace_of_a_message_that_nobody_remembers(run: Run) -> None:
+    result = run("trace", "ab" * 32)
+    assert result.exit_code == 5
+    assert "no node of lab default remembers message abab" in result.stderr
+
+
+@pytest.mark.parametrize("digest", ["xyz", "ab", "0x" + "ab" * 33, "g" * 64])
+def test_trace_of_no_digest(run: Run, digest: str) -> None:
+    result = run("trace", digest)
+    assert result.exit_code == 2
+    assert "expected 64 hex digits, or last" in result.stderr
