@@ -11,6 +11,7 @@ the lab's labels; what they name can be removed without knowing anything else.
 from __future__ import annotations
 
 import ipaddress
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -52,20 +53,20 @@ class DockerRuntime:
         self._wanted_port = port
         self._spec: LabSpec | None = None
         self._image = ""
+        self._report: Report = lambda line: None
+        self._lock = threading.Lock()
         self._port: int | None = None
         self._subnets: dict[str, ipaddress.IPv4Network] = {}
 
     # -- Runtime
 
     def prepare(self, spec: LabSpec, report: Report) -> None:
-        self._spec = spec
-        if not self._subnets and not self._find_networks():
-            self._image = spec.image or ensure_image(self._engine.client, report=report).tag
+        self._spec, self._report = spec, report
+        if not self._find_networks():
+            self._the_image()
             report("networks and gateway")
             self._make_networks(len(spec.nodes))
             self._start_gateway()
-        elif not self._image:
-            self._image = spec.image or ensure_image(self._engine.client, report=report).tag
 
     def start_node(self, node: NodeSpec) -> None:
         existing = self._find(node.name)
@@ -236,12 +237,13 @@ class DockerRuntime:
         import docker.errors
         import docker.types
 
+        image = self._the_image()
         if ip:
             endpoint = docker.types.EndpointConfig("1.41", ipv4_address=ip, aliases=[settings["hostname"]])
             settings["networking_config"] = {settings["network"]: endpoint}
         try:
             return self._engine.client.containers.create(
-                self._image,
+                image,
                 name=name,
                 labels=container_labels | self._place,
                 cap_drop=["ALL"],
@@ -252,7 +254,7 @@ class DockerRuntime:
                 **settings,
             )
         except docker.errors.ImageNotFound:
-            raise RuntimeUnavailable(f"the engine has no image {self._image}", hint="make image") from None
+            raise RuntimeUnavailable(f"the engine has no image {image}", hint="make image") from None
         except docker.errors.APIError as error:
             raise _engine_error(error, f"creating {name}") from None
 
@@ -279,6 +281,13 @@ class DockerRuntime:
         return str(self._subnets[kind][FIRST_HOST + self._the_spec.nodes.index(node)])
 
     # -- finding things
+
+    def _the_image(self) -> str:
+        """The image of the nodes; looked for, or built, when the first container is made and not before."""
+        with self._lock:
+            if not self._image:
+                self._image = self._the_spec.image or ensure_image(self._engine.client, report=self._report).tag
+            return self._image
 
     @property
     def _the_spec(self) -> LabSpec:
