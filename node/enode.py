@@ -132,10 +132,10 @@ def _parse_endpoint(host_port: str) -> tuple[IPAddress, int]:
     try:
         return parse_ip(host), _parse_port(port, "port")
     except ValueError:
-        raise InvalidEnode(f"invalid IP address {host!r}") from None
+        raise InvalidEnode("invalid IP address") from None
 
 
 def _parse_port(text: str, what: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MAX_PORT:
-        raise InvalidEnode(f"invalid {what} {text!r}")
+        raise InvalidEnode(f"invalid {what}")
     return int(text)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from typing import Protocol as Interface
 
+from node.devp2p.messages import Capability
+from node.disconnect import DisconnectReason
 from node.errors import LocalProtocolError, PeerDisconnected
 from node.events import Kind
 from node.ids import NodeId
@@ -42,6 +45,43 @@ class Message:
     code: int
     """Relative to the protocol."""
     payload: bytes
+
+
+class RemotePeer(Interface):
+    """What a protocol can know of the other end, whether it is a :class:`node.p2p.peer.Peer` or reached over pss."""
+
+    @property
+    def id(self) -> NodeId: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def caps(self) -> Sequence[Capability]: ...
+
+    @property
+    def inbound(self) -> bool: ...
+
+    def disconnect(self, reason: DisconnectReason = ...) -> None: ...
+
+
+class Pipe(Interface):
+    """A protocol's end of a connection. A ``run(peer: RemotePeer, pipe: Pipe)`` works on a connection, where the pipe
+    is a :class:`MessagePipe`, and over pss, where it is one of :mod:`node.pss.pipe`."""
+
+    @property
+    def congested(self) -> bool: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    async def read(self) -> Message: ...
+
+    async def serve(self, handler: Handler) -> None: ...
+
+    def send_nowait(self, code: int, payload: bytes) -> None: ...
+
+    async def send(self, code: int, payload: bytes) -> None: ...
 
 
 class MessagePipe:

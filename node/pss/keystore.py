@@ -153,6 +153,15 @@ class KeyStore:
             raise UnknownTopic(f"invalid topic '0x{topic.hex()}' for pubkey '{pubkey_id}'")
         return AsymmetricRoute(contact.key, address)
 
+    def forget_peer(self, pubkey_id: str, topic: Topic) -> bool:
+        """Drop what is filed for (key, topic); whether there was anything. The reference never does."""
+        contact = self._contacts.get(pubkey_id)
+        if contact is None or contact.addresses.pop(topic, None) is None:
+            return False
+        if not contact.addresses:
+            del self._contacts[pubkey_id]
+        return True
+
     # Symmetric keys
 
     def set_symmetric_key(

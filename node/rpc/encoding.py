@@ -78,6 +78,12 @@ def decode_prefixed_hex(text: str) -> bytes:
     return data
 
 
+def _octet(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= 255:
+        raise cannot_unmarshal(value, "uint8", show_number=isinstance(value, (int, Number)))
+    return value
+
+
 class HexBytes(bytes):
     """Bytes that are `"0x.."` in JSON."""
 
@@ -127,9 +133,14 @@ class Base64Bytes(bytes):
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Decode; null is empty. Raises ConversionError `illegal base64 data at input byte N`."""
+        """Decode; null is empty, and a list of numbers from 0 to 255 is taken too.
+
+        Raises ConversionError `illegal base64 data at input byte N`.
+        """
         if value is None:
             return cls()
+        if type(value) is list:
+            return cls(_octet(number) for number in value)
         if type(value) is not str:
             raise cannot_unmarshal(value, "[]uint8")
         text = value.replace("\r", "").replace("\n", "")

@@ -26,8 +26,14 @@ class KademliaAPI:
     def kademlia_info(self) -> dict[str, Any]:
         return kademlia_info(self._overlay.kademlia)
 
-    def get_health_info(self, pot: PeerPot) -> dict[str, Any]:
-        """Compare the tables with what they should be."""
+    def get_health_info(self, pot: PeerPot | None) -> dict[str, Any]:
+        """Compare the tables with what they should be.
+
+        Raises:
+            RPCError: nothing to compare with; the reference crashes on that (spec 05 section 9.2).
+        """
+        if pot is None:
+            raise RPCError(SERVER_ERROR, "no peer pot given")
         table = self._overlay.kademlia
         return check_health(table, pot).to_json(table=self._overlay.table_text())
 

@@ -150,8 +150,8 @@ async def test_ourselves_are_taken_without_a_word(client: RPCClient, node: Servi
         ("enode://00@127.0.0.1:1", "invalid enode: invalid public key (wrong length, want 128 hex chars)"),
         (f"enode://{'00' * 64}@127.0.0.1:1", "invalid enode: invalid public key"),
         (f"enode://{URL}@127.0.0.1", "invalid enode: invalid host: address 127.0.0.1: missing port in address"),
-        (f"enode://{URL}@host:1", "invalid enode: invalid IP address 'host'"),
-        (f"enode://{URL}@127.0.0.1:65536", "invalid enode: invalid port '65536'"),
+        (f"enode://{URL}@host:1", "invalid enode: invalid IP address"),
+        (f"enode://{URL}@127.0.0.1:65536", "invalid enode: invalid port"),
     ],
 )
 async def test_a_bad_enode_is_refused_with_the_reason(client: RPCClient, method: str, url: str, text: str) -> None:

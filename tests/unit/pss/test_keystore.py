@@ -194,3 +194,15 @@ def test_clean_up_spares_protected_and_cached() -> None:
     for key_id, kept in ((protected, True), (cached, True), (loose, False)):
         assert (keys.find_symmetric_address(key_id, FOO) is not None) == kept
         assert keys.symmetric_key(key_id)
+
+
+def test_a_contact_is_forgotten_topic_by_topic() -> None:
+    keys = KeyStore()
+    for topic in (FOO, BAR):
+        keys.set_peer_public_key(NODE_2.public, topic, b"")
+    assert keys.forget_peer(NODE_2_ID, FOO)
+    assert not keys.forget_peer(NODE_2_ID, FOO)
+    assert keys.peer_topics(NODE_2_ID) == [BAR]
+    assert keys.forget_peer(NODE_2_ID, BAR)
+    assert not keys.knows_peer(NODE_2_ID)
+    assert not keys.forget_peer("0x00", FOO)

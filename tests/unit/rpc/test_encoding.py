@@ -66,7 +66,9 @@ def test_round_trips(data: bytes) -> None:
         (Base64Bytes, "AAA", "illegal base64 data at input byte 0"),
         (Base64Bytes, "A===", "illegal base64 data at input byte 1"),
         (Base64Bytes, "AA=A", "illegal base64 data at input byte 2"),
-        (Base64Bytes, [1], "json: cannot unmarshal array into Go value of type []uint8"),
+        (Base64Bytes, {}, "json: cannot unmarshal object into Go value of type []uint8"),
+        (Base64Bytes, [1, 256], "json: cannot unmarshal number 256 into Go value of type uint8"),
+        (Base64Bytes, ["a"], "json: cannot unmarshal string into Go value of type uint8"),
     ],
 )
 def test_refused(kind: Any, value: object, error: str) -> None:
@@ -83,6 +85,8 @@ def test_accepted() -> None:
     assert Topic.from_json("0x0102030405") == b"\x01\x02\x03\x04"
     assert Base64Bytes.from_json("AA\r\n==") == b"\0"
     assert Base64Bytes.from_json(None) == b""
+    assert Base64Bytes.from_json([0, 255]) == b"\x00\xff"
+    assert Base64Bytes.from_json([]) == b""
     assert NodeIdHex.from_json("ab" * 32) == b"\xab" * 32
     assert NodeIdHex.from_json(None) == bytes(32)
     assert encode_json(NodeIdHex(b"\xab" * 32)) == f'"{"ab" * 32}"'
