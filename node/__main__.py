@@ -51,7 +51,7 @@ async def _run(options: Options) -> None:
         await running.enter_async_context(node)
         if options.control:
             await _open_control(running, node, options)
-        log.info("node %s is up: %s", options.name, node.server.node.url)
+        log.info("%s is up: %s", f"node {options.name}" if options.name else "the node", node.server.node.url)
         await stop.wait()
         log.info("stopping")
 

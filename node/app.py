@@ -32,6 +32,9 @@ def build_node(options: Options) -> ServiceNode:
                 advertise_ip=options.advertise_ip,
                 max_peers=options.max_peers,
                 static_nodes=options.bootnodes,
+                no_discovery=not options.discovery,
+                bootstrap_nodes=[node for node in options.bootnodes if node.udp],
+                no_dial=True,  # the overlay chooses its peers itself (spec 05 section 8)
             ),
         )
     )

@@ -50,6 +50,8 @@ class Options:
     bzz_key: PrivateKey | None
     network_id: int
     bootnodes: tuple[Node, ...]
+    """Stay connected with these; discovery begins at those of them that have a UDP port."""
+    discovery: bool
     max_peers: int
     http: EndpointConfig | None
     ws: EndpointConfig | None
@@ -96,6 +98,7 @@ def parse_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) 
         bzz_key=_key("bzzkey", flags.bzzkey, flags.bzzkeyhex),
         network_id=flags.bzznetworkid,
         bootnodes=_bootnodes(flags.bootnodes),
+        discovery=flags.discovery,
         max_peers=flags.maxpeers,
         http=_endpoint(flags.httpaddr, flags.httpport, flags.httpapi, flags.httporigins) if flags.http else None,
         ws=_endpoint(flags.wsaddr, flags.wsport, flags.wsapi, flags.wsorigins) if flags.ws else None,
@@ -139,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
         help="overlay network (default %(default)s)",
     )
     add("--bootnodes", default="", metavar="ENODES", help="enode URLs to stay connected with, separated by commas")
+    add("--discovery", action="store_true", help="take part in node discovery (UDP, the port of --port)")
     add(
         "--maxpeers",
         type=_count,

@@ -6,10 +6,12 @@ import base64
 import binascii
 import ipaddress
 import itertools
+from dataclasses import dataclass
+from typing import Self
 
 from node.crypto.keccak import keccak256
 from node.crypto.secp256k1 import InvalidKey, PrivateKey, PublicKey, recover
-from node.enode import InvalidEnode, IPAddress, Node
+from node.enode import InvalidEnode, IPAddress, Node, parse_ip
 from node.errors import MalformedMessage
 from node.rlp.codec import Encodable, Item, decode, encode
 from node.rlp.structure import bytes_from, list_from, uint_from, uint_item
@@ -22,8 +24,47 @@ _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half of the curve's order: a record's signature must have its s below."""
 
 
-def sign_record(key: PrivateKey, *, seq: int, ip: IPAddress, tcp: int = 0, udp: int = 0) -> str:
-    """The text form of a record for an endpoint; ports of 0 are left out."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record whose signature holds."""
+
+    node: Node
+    """The key and, as far as the record tells, the endpoint; IPv4 if it has both."""
+    seq: int
+    """Higher ones are newer."""
+    raw: bytes
+    """The RLP, at most :data:`MAX_RECORD_BYTES`."""
+
+    @property
+    def text(self) -> str:
+        """``enr:`` and base64url without padding."""
+        return PREFIX + base64.urlsafe_b64encode(self.raw).rstrip(b"=").decode()
+
+    def to_rlp(self) -> Encodable:
+        """The record as an element of a message: a list, not a string."""
+        return decode(self.raw)
+
+    @classmethod
+    def from_rlp(cls, item: Item) -> Self:
+        """Read and verify an element of a message.
+
+        Raises:
+            MalformedMessage: naming what is wrong.
+        """
+        raw = encode(item)
+        if len(raw) > MAX_RECORD_BYTES:
+            raise MalformedMessage(f"record too big: {len(raw)} > {MAX_RECORD_BYTES} bytes")
+        try:
+            items = list_from(item)
+            signature, content = bytes_from(items[0]), items[1:]
+            seq = uint_from(content[0])
+            return cls(_verified(signature, content, _pairs(content[1:])), seq, raw)
+        except (InvalidKey, IndexError, KeyError, ValueError) as error:
+            raise MalformedMessage(f"invalid record: {error}") from None
+
+
+def make_record(key: PrivateKey, *, seq: int, ip: IPAddress, tcp: int = 0, udp: int = 0) -> Record:
+    """Sign a record for an endpoint; ports of 0 are left out."""
     pairs: dict[bytes, bytes] = {
         b"id": b"v4",
         b"ip" if ip.version == 4 else b"ip6": ip.packed,
@@ -32,8 +73,12 @@ def sign_record(key: PrivateKey, *, seq: int, ip: IPAddress, tcp: int = 0, udp: 
     pairs |= {name: uint_item(port) for name, port in ((b"tcp", tcp), (b"udp", udp)) if port}
     content: list[Encodable] = [uint_item(seq), *(part for pair in sorted(pairs.items()) for part in pair)]
     signature = key.sign(keccak256(encode(content)))[:_SIGNATURE_BYTES]
-    record = encode([signature, *content])
-    return PREFIX + base64.urlsafe_b64encode(record).rstrip(b"=").decode()
+    return Record(Node(key.public, ip, tcp, udp), seq, encode([signature, *content]))
+
+
+def sign_record(key: PrivateKey, *, seq: int, ip: IPAddress, tcp: int = 0, udp: int = 0) -> str:
+    """The text form of a new record."""
+    return make_record(key, seq=seq, ip=ip, tcp=tcp, udp=udp).text
 
 
 def parse_record(text: str) -> Node:
@@ -49,13 +94,10 @@ def parse_record(text: str) -> Node:
         raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
         if len(raw) > MAX_RECORD_BYTES:
             raise InvalidEnode(f"record too big: {len(raw)} > {MAX_RECORD_BYTES} bytes")
-        items = list_from(decode(raw))
-        signature, content = bytes_from(items[0]), items[1:]
-        uint_from(content[0])
-        pairs = _pairs(content[1:])
-        return _verified(signature, content, pairs)
-    except (binascii.Error, MalformedMessage, InvalidKey, IndexError, KeyError, ValueError) as error:
-        raise InvalidEnode(f"invalid record: {error}") from None
+        return Record.from_rlp(decode(raw)).node
+    except (binascii.Error, MalformedMessage, ValueError) as error:
+        text = str(error)
+        raise InvalidEnode(text if text.startswith("invalid record") else f"invalid record: {text}") from None
 
 
 def _pairs(items: list[Item]) -> dict[bytes, Item]:
@@ -77,7 +119,7 @@ def _verified(signature: bytes, content: list[Item], pairs: dict[bytes, Item]) -
         raise MalformedMessage("invalid signature")
     address = bytes_from(pairs.get(b"ip", pairs.get(b"ip6", b"")))
     tcp, udp = (uint_from(pairs.get(name, b""), 16) for name in (b"tcp", b"udp"))
-    return Node(key, ipaddress.ip_address(address) if address else None, tcp, udp)
+    return Node(key, parse_ip(str(ipaddress.ip_address(address))) if address else None, tcp, udp)
 
 
 def _recovers(digest: bytes, signature: bytes, key: PublicKey) -> bool:

@@ -26,6 +26,7 @@ from node.ids import NODE_ID_BYTES, OVERLAY_ADDRESS_BYTES, TOPIC_BYTES, NodeId, 
 from node.pss.crypto import SYMMETRIC_KEY_BYTES
 from node.pss.handlers import Delivery
 from node.pss.service import PssService
+from node.rpc.stream import read_first
 from node.service.stack import ServiceNode
 from node.swarm.health import PeerPot, check_health
 from node.swarm.service import OverlayService
@@ -276,12 +277,7 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
 
     @_statuses
     async def Call(self, request: pb.CallRequest, context: Context) -> pb.CallResponse:
-        try:
-            params = json.loads(request.params_json) if request.params_json else []
-        except (ValueError, RecursionError) as error:
-            raise InvalidField(f"params_json: {error}") from None
-        if not isinstance(params, list):
-            raise InvalidField("params_json: want a JSON array")
+        params = _json_array(request.params_json)
         client = await self._node.attach()
         async with client:
             try:
@@ -289,6 +285,22 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
             except RPCError as error:
                 return pb.CallResponse(error_code=error.code, error_message=error.message)
         return pb.CallResponse(result_json=json.dumps(result))
+
+
+def _json_array(text: str) -> list[Any]:
+    """The array in a field; nothing is an empty one.
+
+    The reader of the RPC servers bounds nesting, which `json.loads` leaves to the stack of the process.
+    """
+    try:
+        found = read_first(text.encode())
+    except ValueError as error:
+        raise InvalidField(f"params_json: {error}") from None
+    if found is None:
+        return []
+    if not isinstance(found.value, list):
+        raise InvalidField("params_json: want a JSON array")
+    return found.value
 
 
 def _topic(raw: bytes) -> Topic:

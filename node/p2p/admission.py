@@ -5,21 +5,16 @@ Pure decisions; the server calls them on its one event loop, so that nothing cha
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from node.disconnect import DisconnectReason
 from node.enode import IPAddress
 from node.ids import NodeId
+from node.networks import is_lan
 
 INBOUND_THROTTLE_S = 30.0
 """An address outside the local network may try again after this time."""
-_LAN = tuple(
-    ipaddress.ip_network(net)
-    for net in ("0.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fe80::/10", "fc00::/7")
-)
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,16 +68,6 @@ def loses_crossing(*, own_id: NodeId, remote_id: NodeId, inbound: bool) -> bool:
     """
     dialed_by = remote_id if inbound else own_id
     return dialed_by != min(own_id, remote_id)
-
-
-def is_lan(ip: IPAddress) -> bool:
-    """Loopback, private and link-local addresses."""
-    return ip.is_loopback or any(ip in net for net in _LAN if net.version == ip.version)
-
-
-def restricted(ip: IPAddress, networks: Collection[Network]) -> bool:
-    """Whether `networks` are given and `ip` is in none of them."""
-    return bool(networks) and not any(ip in net for net in networks if net.version == ip.version)
 
 
 class InboundThrottle:

@@ -1,4 +1,4 @@
-"""Whom to dial and when (spec 02 section 9.5): static nodes, kept connected. No sockets, no clock."""
+"""Whom to dial and when (spec 02 section 9.5): static nodes, kept connected, and found ones. No sockets, no clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from node.enode import Node
 from node.ids import NodeId
+from node.p2p.finder import Finder
 
 MAX_ACTIVE_DIALS = 16
 REDIAL_S = 35.0
@@ -35,15 +36,19 @@ class Dial:
 
     node: Node
     control: bool
+    static: bool = True
+    """False for one that discovery found."""
 
 
 class DialScheduler:
-    """The list of nodes to stay connected with."""
+    """The list of nodes to stay connected with, and attempts with others while there is room."""
 
     def __init__(self) -> None:
+        self.finder: Finder | None = None
+        """Whom else to dial; nobody without one."""
         self._static: dict[NodeId, _Static] = {}
         self._not_before: dict[NodeId, float] = {}
-        self._dialing: set[NodeId] = set()
+        self._dialing: dict[NodeId, Dial] = {}
 
     def __contains__(self, node_id: object) -> bool:
         return node_id in self._static
@@ -67,24 +72,40 @@ class DialScheduler:
     def remove(self, node_id: NodeId) -> None:
         self._static.pop(node_id, None)
 
-    def due(self, *, connected: Collection[NodeId], now: float) -> list[Dial]:
-        """The attempts to begin now; the caller reports each end with :meth:`finished`."""
+    def due(self, *, connected: Collection[NodeId], now: float, dynamic_peers: int = 0) -> list[Dial]:
+        """The attempts to begin now; the caller reports each end with :meth:`finished` or :meth:`unreachable`.
+
+        Args:
+            dynamic_peers: how many of the connected were found by discovery and dialed.
+        """
         for node_id in [n for n, t in self._not_before.items() if t <= now]:
             del self._not_before[node_id]
-        dials = []
-        for node_id, static in self._static.items():
+        dials: list[Dial] = []
+
+        def begin(dial: Dial) -> bool:
+            node_id = dial.node.id
             if len(self._dialing) >= MAX_ACTIVE_DIALS:
-                break
+                return False
             if node_id in connected or node_id in self._dialing or node_id in self._not_before:
-                continue
-            self._dialing.add(node_id)
-            dials.append(Dial(static.node, static.control))
-            static.control = False
+                return False
+            self._dialing[node_id] = dial
+            dials.append(dial)
+            return True
+
+        for static in self._static.values():
+            if begin(Dial(static.node, static.control)):
+                static.control = False
+        if self.finder is not None:
+            begun = sum(not dial.static for dial in self._dialing.values())
+            need = min(self.finder.max_dialed - dynamic_peers - begun, MAX_ACTIVE_DIALS - len(self._dialing))
+            self.finder.fill(
+                need, lambda node: begin(Dial(node, control=False, static=False)), alone=not connected, now=now
+            )
         return dials
 
     def finished(self, node_id: NodeId, *, now: float, redial_s: float = REDIAL_S) -> None:
         """An attempt that reached the node is over, whether a peer came of it or not; the next is `redial_s` away."""
-        self._dialing.discard(node_id)
+        self._dialing.pop(node_id, None)
         self._not_before[node_id] = now + redial_s
         if node_id in self._static:
             self._static[node_id].unreachable = 0
@@ -92,10 +113,12 @@ class DialScheduler:
     def unreachable(self, node_id: NodeId, *, now: float) -> None:
         """An attempt ended without a TCP connection."""
         static = self._static.get(node_id)
-        failures = static.unreachable if static else 0
+        if static is None:
+            self.finished(node_id, now=now)
+            return
+        failures = static.unreachable
         self.finished(node_id, now=now, redial_s=min(FIRST_RETRY_S * 2**failures, REDIAL_S))
-        if static:
-            static.unreachable = failures + 1
+        static.unreachable = failures + 1
 
     def retry(self, node_id: NodeId) -> None:
         """Forget that a node was tried lately."""
@@ -104,4 +127,5 @@ class DialScheduler:
     def next_deadline(self) -> float | None:
         """When :meth:`due` may have more to say; None if only a change can tell."""
         waiting = [t for n, t in self._not_before.items() if n in self._static]
-        return min(waiting, default=None)
+        search = self.finder.next_deadline() if self.finder is not None else None
+        return min(waiting if search is None else [*waiting, search], default=None)

@@ -18,7 +18,7 @@ from node.enode import Node
 from node.errors import PeerDisconnected, ProtocolError, RemoteProtocolError
 from node.rlpx.connection import Connection
 from node.rlpx.events import HandshakeCompleted, MessageReceived
-from node.rlpx.frame import HEADER_BYTES, MAC_BYTES, MAX_FRAME_BYTES
+from node.rlpx.frame import HEADER_BYTES, MAC_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,13 @@ class Sink(Interface):
 
     def dispatch(self, code: int, payload: bytes) -> None: ...
 
+    def limit_for(self, code: int) -> int:
+        """Longest payload to take with a wire code, in bytes."""
+
+    @property
+    def longest_message(self) -> int:
+        """The greatest of these limits."""
+
     def link_failed(self, error: Exception) -> None:
         """The link ends by itself: the peer said Disconnect, broke a rule, fell silent or is gone."""
 
@@ -83,6 +90,7 @@ class Link(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._flush_scheduled = self._closing = False
         self._queued_bytes = 0
+        self._paused = False
         self._writable = asyncio.Event()
         self._writable.set()
         self._blocked_since: float | None = None
@@ -122,6 +130,8 @@ class Link(asyncio.Protocol):
                     self._message(event.code, event.payload)
                 elif isinstance(event, HandshakeCompleted):
                     self._handshaken()
+                if self._paused:
+                    break  # what else has come stays as it is, encrypted, until somebody reads
         except (ProtocolError, PeerDisconnected) as error:
             self._fail(error)
         else:
@@ -166,12 +176,13 @@ class Link(asyncio.Protocol):
 
     def _received_hello(self, hello: Hello) -> None:
         self._connection.snappy = hello.version >= SNAPPY_VERSION
-        self._connection.max_frame_bytes = MAX_FRAME_BYTES
         assert self.remote_key is not None
         check_identity(hello, self.remote_key)
         reason = self._owner.check_hello(self, hello)
         if reason is not None:
             raise RemoteProtocolError(f"refused: {reason.text}", reason=reason)
+        assert self.sink is not None
+        self._connection.limit_messages(self.sink.limit_for, longest=self.sink.longest_message)
         self._arm()
         self._settle()
 
@@ -224,12 +235,21 @@ class Link(asyncio.Protocol):
     def pause_reading(self) -> None:
         """Take nothing more from the socket until :meth:`resume_reading`."""
         if not self._transport.is_closing():
+            self._paused = True
             self._transport.pause_reading()
             self.session.pause_reading(True, now=self._loop.time())
 
     def resume_reading(self) -> None:
-        if not self._transport.is_closing():
-            self.session.pause_reading(False, now=self._loop.time())
+        """Go on, first with what was received before the pause."""
+        self._paused = False
+        self._loop.call_soon(self._catch_up)
+
+    def _catch_up(self) -> None:
+        if self._paused or self._closing or self._transport.is_closing():
+            return
+        self.session.pause_reading(False, now=self._loop.time())
+        self.data_received(b"")
+        if not self._paused and not self._closing:
             self._transport.resume_reading()
 
     def _arm(self) -> None:

@@ -40,8 +40,8 @@ class Listener:
         self._socket = _bind(address)
         self._admits, self._new_link = admits, new_link
         self._slots = asyncio.Semaphore(max_pending)
+        self.host, self.port = self._socket.getsockname()[:2]
         self.endpoint = format_endpoint(self._socket.getsockname())
-        self.port: int = self._socket.getsockname()[1]
 
     def close(self) -> None:
         self._socket.close()

@@ -18,6 +18,8 @@ from node.p2p.protocol import MessagePipe, Protocol
 
 log = logging.getLogger(__name__)
 
+MAX_BASE_BYTES = 64 * 1024
+"""Payload of a base message after Hello; ours. What Ping, Pong and Disconnect carry has five bytes."""
 PROTOCOL_STOP_GRACE_S = 1.0
 """How long protocols may take to return once their connection has ended; then they are cancelled. The reference waits
 for ever."""
@@ -85,6 +87,16 @@ class Peer:
         if not pipe.deliver(code - pipe.offset, payload) and not self._paused:
             self._paused = True
             self.link.pause_reading()
+
+    def limit_for(self, code: int) -> int:
+        """Longest payload of a wire code, in bytes; a code that nobody has is refused elsewhere."""
+        index = code - BASE_LENGTH
+        return self._by_code[index].protocol.max_message_bytes if 0 <= index < len(self._by_code) else MAX_BASE_BYTES
+
+    @property
+    def longest_message(self) -> int:
+        """The greatest of all limits, in bytes."""
+        return max([MAX_BASE_BYTES, *(pipe.protocol.max_message_bytes for pipe in self.pipes.values())])
 
     def inbox_drained(self) -> None:
         """A protocol has caught up."""

@@ -14,12 +14,15 @@ from node.disconnect import DisconnectReason
 from node.errors import LocalProtocolError, PeerDisconnected
 from node.events import Kind
 from node.ids import NodeId
+from node.rlpx.snappy import MAX_DECOMPRESSED_BYTES
 
 if TYPE_CHECKING:
     from node.p2p.peer import Peer
 
 MAX_INBOX_MESSAGES = 64
 """Messages that wait for a protocol to read them before the socket is paused; ours (the reference has 0)."""
+MAX_INBOX_BYTES = 2 * 1024 * 1024
+"""Their payloads together; ours. One message may go over it, and then the socket is paused."""
 
 Handler = Callable[[int, bytes], None]
 """Takes (code, payload) of one message; runs to its end before the next one is looked at."""
@@ -34,6 +37,8 @@ class Protocol:
     length: int
     run: Callable[[Peer, MessagePipe], Awaitable[None]]
     """Started once for each connection. When it returns or raises, the whole connection ends."""
+    max_message_bytes: int = MAX_DECOMPRESSED_BYTES
+    """Longest payload to take; a longer one is refused before it is decompressed and ends the connection."""
     node_info: Callable[[], Any] | None = None
     peer_info: Callable[[NodeId], Any] | None = None
 
@@ -90,6 +95,7 @@ class MessagePipe:
     def __init__(self, peer: Peer, protocol: Protocol, offset: int) -> None:
         self.peer, self.protocol, self.offset = peer, protocol, offset
         self._inbox: deque[Message] = deque()
+        self._inbox_bytes = 0
         self._wakeup: asyncio.Event = asyncio.Event()
         self._handler: Handler | None = None
         self._failure: BaseException | None = None
@@ -109,7 +115,8 @@ class MessagePipe:
             self._wakeup.clear()
             await self._wakeup.wait()
         message = self._inbox.popleft()
-        if len(self._inbox) == MAX_INBOX_MESSAGES // 2:
+        self._inbox_bytes -= len(message.payload)
+        if len(self._inbox) <= MAX_INBOX_MESSAGES // 2 and self._inbox_bytes <= MAX_INBOX_BYTES // 2:
             self.peer.inbox_drained()
         self._note(Kind.MSG_RECV, message.code, message.payload)
         return message
@@ -177,8 +184,9 @@ class MessagePipe:
                     self._wakeup.set()
             return True
         self._inbox.append(Message(code, payload))
+        self._inbox_bytes += len(payload)
         self._wakeup.set()
-        return len(self._inbox) < MAX_INBOX_MESSAGES
+        return len(self._inbox) < MAX_INBOX_MESSAGES and self._inbox_bytes < MAX_INBOX_BYTES
 
     def end(self, why: PeerDisconnected) -> None:
         """No more messages come. What the peer sent before it ended the session can still be read, as with the

@@ -4,53 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+import socket
 from typing import Any, Self
 
-from node.crypto.secp256k1 import PrivateKey
 from node.devp2p.capability import announce, match_protocols
 from node.devp2p.messages import BASE_VERSION, Hello
 from node.disconnect import DisconnectReason
-from node.enode import IPAddress, Node, parse_ip
-from node.enr import sign_record
+from node.discv4.core import Discovery
+from node.discv4.service import DiscoveryService
+from node.enode import IPAddress, Node
+from node.enr import make_record
 from node.errors import ConfigError, DialFailed
 from node.events import EventBus, Kind
 from node.ids import NodeId
+from node.networks import is_lan, restricted
 from node.p2p import admission, dialer
-from node.p2p.dialer import DIAL_TIMEOUT_S, DialScheduler
+from node.p2p.config import ServerConfig
+from node.p2p.dialer import DIAL_TIMEOUT_S, Dial, DialScheduler
+from node.p2p.finder import Finder
 from node.p2p.link import Link
 from node.p2p.listener import Listener
 from node.p2p.peer import Peer
-from node.p2p.protocol import Protocol
+from node.p2p.ports import bind_ports
 from node.tasks import TaskOwner
 
+__all__ = ["Server", "ServerConfig"]
 log = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S = 1.5
 """For peers to be told and torn down on stop; SIGTERM has to end a node in two seconds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerConfig:
-    """How a server is set up (spec 02 section 9.1)."""
-
-    private_key: PrivateKey | None = None
-    """A server cannot do without one; a service node fills it in."""
-    name: str = ""
-    """Client name in Hello."""
-    protocols: Sequence[Protocol] = ()
-    listen_addr: str = ""
-    """``host:port`` for TCP; an empty host means all interfaces, port 0 lets the system choose, "" does not listen."""
-    advertise_ip: IPAddress = field(default_factory=lambda: parse_ip("127.0.0.1"))
-    """The address others should dial."""
-    max_peers: int = 50
-    max_pending_peers: int = 50
-    """Inbound connections in setup at the same time; accepting pauses above."""
-    static_nodes: Sequence[Node] = ()
-    trusted_nodes: Sequence[Node] = ()
-    net_restrict: Collection[admission.Network] = ()
-    enable_msg_events: bool = False
 
 
 class Server:
@@ -70,8 +52,11 @@ class Server:
         self.listen_addr = config.listen_addr
         """As configured; once started, the actual address."""
         self.running = False
+        self.discovery: DiscoveryService | None = None
+        """Running, unless it is switched off."""
         self._listener: Listener | None = None
-        self._port = 0
+        self._port = self._udp_port = 0
+        self._record = make_record(self.key, seq=1, ip=config.advertise_ip)
         self._peers: dict[NodeId, Peer] = {}
         self._links: set[Link] = set()
         self._trusted = {node.id for node in config.trusted_nodes}
@@ -80,7 +65,7 @@ class Server:
         self._throttle = admission.InboundThrottle()
         self._tasks = TaskOwner()
         self._peer_tasks = TaskOwner()
-        self._limits = admission.Limits(max_peers=config.max_peers, max_inbound=config.max_peers)
+        self._limits = admission.Limits(max_peers=config.max_peers, max_inbound=config.max_peers - config.max_dialed)
 
     # -- starting and stopping
 
@@ -92,19 +77,55 @@ class Server:
         """
         if self.running:
             raise ConfigError("server already running")
-        if self.config.listen_addr:
-            self._listener = Listener(
-                self.config.listen_addr,
-                admits=self._admits,
-                new_link=self._new_link,
-                max_pending=self.config.max_pending_peers,
-            )
+        for node in self.config.bootstrap_nodes:
+            if node.ip is None or not node.udp:
+                raise ConfigError(f"bad bootstrap node {node.url}: it has no address and UDP port")
+        self._listener, udp = bind_ports(
+            self._listen if self.config.listen_addr else None, self.config.listen_addr, udp=not self.config.no_discovery
+        )
+        if self._listener is not None:
             self.listen_addr, self._port = self._listener.endpoint, self._listener.port
             self._tasks.spawn(self._listener.run(), name="p2p accept")
+        if udp is not None:
+            self._udp_port = udp.getsockname()[1]
+        self._record = make_record(self.key, seq=1, ip=self.config.advertise_ip, tcp=self._port, udp=self._udp_port)
+        if udp is not None:
+            await self._discover(udp)
         self.running = True
         for node in self.config.static_nodes:
             self._dialer.add(node, control=True)
         self._tasks.spawn(self._dial_loop(), name="p2p dial")
+
+    def _listen(self) -> Listener:
+        return Listener(
+            self.config.listen_addr,
+            admits=self._admits,
+            new_link=self._new_link,
+            max_pending=self.config.max_pending_peers,
+        )
+
+    async def _discover(self, udp: socket.socket) -> None:
+        """Take part in discovery, and dial whom it finds if that is wanted."""
+        config = self.config
+        core = Discovery(
+            self.key,
+            self._record,
+            bootnodes=config.bootstrap_nodes,
+            net_restrict=config.net_restrict,
+            intervals=config.discovery_intervals,
+        )
+        self.discovery = await DiscoveryService.open(udp, core)
+        if config.max_dialed:
+            self._dialer.finder = Finder(
+                self.discovery.random_nodes,
+                max_dialed=config.max_dialed,
+                now=asyncio.get_running_loop().time(),
+                bootnodes=config.bootstrap_nodes,
+                allowed=self._may_find,
+            )
+
+    def _may_find(self, node: Node) -> bool:
+        return node.id != self.id and node.ip is not None and not restricted(node.ip, self.config.net_restrict)
 
     async def stop(self) -> None:
         """Tell every peer and wait for its end; stopping twice does nothing."""
@@ -115,6 +136,9 @@ class Server:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        if self.discovery is not None:
+            await self.discovery.close()
+            self.discovery = self._dialer.finder = None
         for peer in self._peers.values():
             peer.disconnect(DisconnectReason.QUITTING)
         for link in [link for link in self._links if link.sink is None]:
@@ -167,9 +191,9 @@ class Server:
             raise DialFailed(node.url, "that is this node")
         if node.ip is None or not node.tcp:
             raise DialFailed(node.url, "it has no address and TCP port to dial")
-        if admission.restricted(node.ip, self.config.net_restrict):
+        if restricted(node.ip, self.config.net_restrict):
             raise DialFailed(node.url, "its address is outside the allowed networks")
-        self._dialer.add(node, control=control, immediately=control and admission.is_lan(node.ip))
+        self._dialer.add(node, control=control, immediately=control and is_lan(node.ip))
         self._dial_wakeup.set()
 
     def remove_peer(self, node_id: NodeId) -> None:
@@ -198,7 +222,7 @@ class Server:
     @property
     def node(self) -> Node:
         """This node as others should dial it."""
-        return Node(self.key.public, self.config.advertise_ip, self._port, 0)
+        return self._record.node
 
     def node_info(self) -> dict[str, Any]:
         """NodeInfo as the admin API gives it (spec 02 section 9.3)."""
@@ -209,9 +233,9 @@ class Server:
             "id": self.id.hex(),
             "name": self.config.name,
             "enode": self.node.url,
-            "enr": sign_record(self.key, seq=1, ip=self.config.advertise_ip, tcp=self._port),
+            "enr": self._record.text,
             "ip": str(self.config.advertise_ip),
-            "ports": {"discovery": 0, "listener": self._port},
+            "ports": {"discovery": self._udp_port, "listener": self._port},
             "listenAddr": self.listen_addr,
             "protocols": protocols,
         }
@@ -225,16 +249,19 @@ class Server:
     def _admits(self, ip: IPAddress) -> bool:
         """The accept filter: before a byte is read (spec 02 section 9.4)."""
         now = asyncio.get_running_loop().time()
-        return not admission.restricted(ip, self.config.net_restrict) and self._throttle.admit(ip, now)
+        return not restricted(ip, self.config.net_restrict) and self._throttle.admit(ip, now)
 
     async def _dial_loop(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             self._dial_wakeup.clear()
-            for dial in self._dialer.due(connected=self._peers, now=loop.time()):
-                self._tasks.spawn(
-                    self._dial(dial.node, control=dial.control), name=f"p2p dial {dial.node.id.hex()[:8]}"
-                )
+            now = loop.time()
+            dynamic = sum(not peer.link.inbound and not peer.link.static for peer in self._peers.values())
+            for dial in self._dialer.due(connected=self._peers, now=now, dynamic_peers=dynamic):
+                self._tasks.spawn(self._dial(dial), name=f"p2p dial {dial.node.id.hex()[:8]}")
+            finder = self._dialer.finder
+            if finder is not None and finder.begins_search(now):
+                self._tasks.spawn(self._search(finder), name="p2p search")
             deadline = self._dialer.next_deadline()
             try:
                 async with asyncio.timeout_at(deadline):
@@ -242,15 +269,21 @@ class Server:
             except TimeoutError:
                 pass
 
-    async def _dial(self, node: Node, *, control: bool) -> None:
+    async def _search(self, finder: Finder) -> None:
+        assert self.discovery is not None
+        finder.found(await self.discovery.lookup())
+        self._dial_wakeup.set()
+
+    async def _dial(self, dial: Dial) -> None:
         loop = asyncio.get_running_loop()
+        node = dial.node
         peer_id = node.id.hex()
-        self.events.emit(Kind.DIAL, peer=peer_id, remote=f"{node.ip}:{node.tcp}", control=control)
+        self.events.emit(Kind.DIAL, peer=peer_id, remote=f"{node.ip}:{node.tcp}", control=dial.control)
         failure: Exception | None
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
                 _, link = await loop.create_connection(
-                    lambda: self._new_link(dialed=node, static=True), str(node.ip), node.tcp
+                    lambda: self._new_link(dialed=node, static=dial.static), str(node.ip), node.tcp
                 )
         except OSError as error:  # a time-out is one as well
             self._dialer.unreachable(node.id, now=loop.time())

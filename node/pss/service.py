@@ -28,7 +28,7 @@ from node.pss.handlers import Callback, Delivery, Handler, HandlerRegistry
 from node.pss.handshake_api import HandshakeAPI
 from node.pss.handshake_shell import Handshakes
 from node.pss.keystore import CLEAN_UP_INTERVAL_S, KeyStore
-from node.pss.message import MESSAGE_TTL_S, MessageKind, PssMessage, check_plaintext_size
+from node.pss.message import MAX_MESSAGE_BYTES, MESSAGE_TTL_S, MessageKind, PssMessage, check_plaintext_size
 from node.pss.outbox import Outbox
 from node.pss.processor import Deliver, Drop, DropReason, Forward, PssProcessor
 from node.pss.routing import ForwardResult, forward
@@ -88,7 +88,15 @@ class PssService(Service):
     # -- Service
 
     def protocols(self) -> Sequence[Protocol]:
-        return (Protocol(name=PROTOCOL_NAME, version=PROTOCOL_VERSION, length=PROTOCOL_LENGTH, run=self._run),)
+        return (
+            Protocol(
+                name=PROTOCOL_NAME,
+                version=PROTOCOL_VERSION,
+                length=PROTOCOL_LENGTH,
+                max_message_bytes=MAX_MESSAGE_BYTES,
+                run=self._run,
+            ),
+        )
 
     def apis(self) -> Sequence[API]:
         # Of two methods of one name the later counts: sendSym is the handshakes'.

@@ -6,9 +6,10 @@ are final: close the socket. Time limits are the caller's (spec 01 section 7), a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from node.crypto.secp256k1 import PrivateKey, PublicKey
+from node.disconnect import DisconnectReason
 from node.errors import LocalProtocolError, MalformedMessage, MessageTooBig
 from node.rlpx import snappy
 from node.rlpx.events import Event, HandshakeCompleted, MessageReceived
@@ -19,6 +20,11 @@ from node.rlpx.secrets import Secrets
 MAX_HANDSHAKE_BUFFER_BYTES = 2 + 0xFFFF
 """An EIP-8 packet with the longest size its prefix can say; more is never held back before the handshake is done."""
 DISCONNECT_CODE = 1
+TOO_LONG_REASON = DisconnectReason.SUBPROTOCOL_ERROR
+"""What a message over its protocol's limit is answered with (spec 02 section 10.3)."""
+SNAPPY_GROWTH = 6
+SNAPPY_EXTRA_BYTES = 64
+"""A snappy block is at most a sixth and 32 bytes longer than what it holds; the rest is the message code."""
 _HEADER_AND_MAC_BYTES = HEADER_BYTES + MAC_BYTES
 
 
@@ -36,12 +42,23 @@ class Connection:
         self._reader: FrameReader | None = None
         self._writer: FrameWriter | None = None
         self._body_bytes = 0
+        self._limit_for: Callable[[int], int] = lambda code: snappy.MAX_DECOMPRESSED_BYTES
         self.max_frame_bytes = MAX_FRAME_BYTES
         """Longest frame to take, checked before its body is buffered. The owner lowers it until Hello."""
         self.snappy = False
         """Whether payloads are compressed. The owner switches it on once both Hellos allow it (spec 01 section 6)."""
         if isinstance(self._handshake, Initiator):
             self._out.append(self._handshake.auth_packet)
+
+    def limit_messages(self, limit_for: Callable[[int], int], *, longest: int) -> None:
+        """From now on take payloads up to these sizes, decompressed; checked before anything is allocated for them.
+
+        Args:
+            limit_for: bytes for a wire code.
+            longest: the greatest that `limit_for` gives: bounds what is buffered of a frame.
+        """
+        self._limit_for = limit_for
+        self.max_frame_bytes = min(MAX_FRAME_BYTES, longest + longest // SNAPPY_GROWTH + SNAPPY_EXTRA_BYTES)
 
     @property
     def handshake_done(self) -> bool:
@@ -101,11 +118,16 @@ class Connection:
             del buffer[:wanted]
             self._body_bytes = 0
             code, payload = reader.read_body(body)
-            yield MessageReceived(code, self._decompress(code, payload) if self.snappy else payload)
+            limit = self._limit_for(code)
+            if self.snappy:
+                payload = self._decompress(code, payload, limit)
+            elif len(payload) > limit:
+                raise MessageTooBig("message", size=len(payload), limit=limit, reason=TOO_LONG_REASON)
+            yield MessageReceived(code, payload)
 
-    def _decompress(self, code: int, payload: bytes) -> bytes:
+    def _decompress(self, code: int, payload: bytes, limit: int) -> bytes:
         try:
-            return snappy.decompress(payload)
+            return snappy.decompress(payload, limit)
         except MalformedMessage:
             # A peer that rejects our Hello sends Disconnect before it switches compression on (spec 01 pitfall 10).
             if code == DISCONNECT_CODE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cramjam
 
+from node.disconnect import DisconnectReason
 from node.errors import MalformedMessage, MessageTooBig
 
 MAX_DECOMPRESSED_BYTES = (1 << 24) - 1
@@ -16,16 +17,20 @@ def compress(payload: bytes) -> bytes:
     return bytes(cramjam.snappy.compress_raw(payload))
 
 
-def decompress(block: bytes) -> bytes:
+def decompress(block: bytes, limit: int = MAX_DECOMPRESSED_BYTES) -> bytes:
     """Open one raw snappy block.
 
     Raises:
-        MessageTooBig: it says it holds more than MAX_DECOMPRESSED_BYTES; nothing was allocated.
+        MessageTooBig: it says it holds more than `limit` bytes; nothing was allocated. Over a limit lower than
+            MAX_DECOMPRESSED_BYTES, a protocol's own, with a reason to give.
         MalformedMessage: not a snappy block.
     """
     size = _declared_size(block)
     if size > MAX_DECOMPRESSED_BYTES:
         raise MessageTooBig("decompressed message", size=size, limit=MAX_DECOMPRESSED_BYTES)
+    if size > limit:
+        reason = DisconnectReason.SUBPROTOCOL_ERROR
+        raise MessageTooBig("decompressed message", size=size, limit=limit, reason=reason)
     try:
         payload = bytes(cramjam.snappy.decompress_raw(block))
     except cramjam.DecompressionError as error:

@@ -41,6 +41,10 @@ from node.tasks import TaskOwner
 
 log = logging.getLogger(__name__)
 
+MAX_WIRE_BYTES = 1024 * 1024
+"""Payload of a bzz or hive message that we take; ours. The reference takes ten times as much, which fifty peers could
+fill a small node's memory with; a handshake has 230 bytes, and this is room for 4,000 address records."""
+
 
 class OverlayService(Service):
     """One node's place in the overlay."""
@@ -84,6 +88,7 @@ class OverlayService(Service):
                 name=BZZ_NAME,
                 version=BZZ_VERSION,
                 length=len(BZZ_MESSAGES),
+                max_message_bytes=MAX_WIRE_BYTES,
                 run=self._run_bzz,
                 node_info=lambda: self.overlay,
             ),
@@ -91,6 +96,7 @@ class OverlayService(Service):
                 name=HIVE_NAME,
                 version=HIVE_VERSION,
                 length=len(HIVE_MESSAGES),
+                max_message_bytes=MAX_WIRE_BYTES,
                 run=self._run_hive,
                 node_info=self.table_text,
                 peer_info=self.peer_info,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from node.crypto.keccak import keccak256
 from node.crypto.secp256k1 import PrivateKey
 from node.enode import InvalidEnode, Node, parse_ip
-from node.enr import MAX_RECORD_BYTES, PREFIX, parse_record, sign_record
+from node.enr import MAX_RECORD_BYTES, PREFIX, Record, make_record, parse_record, sign_record
+from node.errors import MalformedMessage
 from node.rlp.codec import Encodable, decode, encode
 from tests.support.keys import KEY_A, KEY_B, flip_bit
 
@@ -145,3 +146,24 @@ def test_a_high_s_is_refused() -> None:
 def test_unknown_keys_are_kept_out_of_the_way() -> None:
     content: list[Encodable] = [b"\x01", b"id", b"v4", b"secp256k1", COMPRESSED, b"zz", [b"any", [b"shape"]]]
     assert parse_record(signed(content)) == Node(KEY_A.public)
+
+
+# -- as an element of a message
+
+
+def test_an_element_is_the_list_itself() -> None:
+    record = make_record(KEY_B, seq=7, ip=IP, tcp=1, udp=2)
+    assert decode(record.raw) == record.to_rlp()
+    assert Record.from_rlp(decode(record.raw)) == record
+    assert (record.seq, record.node, record.text) == (7, Node(KEY_B.public, IP, 1, 2), text(record.raw))
+
+
+def test_ipv4_in_ipv6_is_ipv4() -> None:
+    content = [b"\x01", b"id", b"v4", b"ip6", bytes(10) + b"\xff\xff" + IP.packed, b"secp256k1", COMPRESSED]
+    assert parse_record(signed(content)).ip == IP
+
+
+@given(st.recursive(st.binary(max_size=80), st.lists, max_leaves=10))
+def test_any_element_is_refused(item: object) -> None:
+    with pytest.raises(MalformedMessage):
+        Record.from_rlp(item)  # type: ignore[arg-type]

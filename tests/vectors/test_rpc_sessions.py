@@ -16,7 +16,7 @@ SESSIONS = {
     "admin_*": {},
     "pss_*: keys": {
         3: "pss_publicKey is a dump of a Go object, not to be implemented (spec 06 section 9.2)",
-        167: "releasing a key with flush forgets all keys in the reference, here only expired ones (spec 07 section A6)",
+        167: "releasing with flush forgets all keys in the reference, here only expired ones (spec 07 section A6)",
     },
     "pss messages": {},
 }

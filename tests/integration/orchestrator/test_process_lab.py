@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -157,3 +159,48 @@ def test_what_lost_its_directory_is_found_by_its_environment(lab: Lab) -> None:
     assert find_lab_processes(lab.state.lab_id) == {}
     with pytest.raises(ControlError):
         lab["alice"].control.peers()
+
+
+def test_up_after_an_up_that_was_killed_starts_anew(lab: Lab, root: Path) -> None:
+    saved = lab.state.load()
+    assert saved is not None
+    assert saved.complete
+    lab.state.save(dataclasses.replace(saved, complete=False))
+    # As if it had been killed before it noted what it had started.
+    (lab.state.directory / "processes.json").unlink()
+    before = set(find_lab_processes(lab.state.lab_id))
+    said: list[str] = []
+    again = Lab.up(lab.spec, runtime="process", state_root=root, report=said.append)
+    assert said == ["removing what an interrupted lab up left"]
+    assert not again.adopted
+    assert len(find_lab_processes(lab.state.lab_id)) == 3
+    assert not before & set(find_lab_processes(lab.state.lab_id))
+    assert again.send("alice", "bob", b"x").payload == b"x"
+    again.close()
+
+
+def test_up_after_the_state_directory_was_deleted_starts_anew(lab: Lab, root: Path) -> None:
+    before = set(find_lab_processes(lab.state.lab_id))
+    shutil.rmtree(root)
+    said: list[str] = []
+    again = Lab.up(lab.spec, runtime="process", state_root=root, report=said.append)
+    assert len(said) == 1
+    assert "removed what was left of an earlier lab three: process " in said[0]
+    assert not before & set(find_lab_processes(lab.state.lab_id))
+    assert again.send("alice", "bob", b"x").payload == b"x"
+    again.close()
+
+
+def test_a_port_means_nothing_for_processes(root: Path) -> None:
+    said: list[str] = []
+    spec = make_spec("two", kind="line", n=2, seed=1)
+    with Lab.up(spec, runtime="process", state_root=root, port=5555, report=said.append):
+        assert said == ["--port means nothing for processes"]
+
+
+def test_connections_beyond_the_plan_are_no_lack(lab: Lab) -> None:
+    lab.connect("alice", "bob")
+    lab.wait_ready()
+    assert all(not status.reasons for status in lab.status())
+    lab.disconnect("alice", "n01")
+    assert {status.name for status in lab.status() if status.reasons} == {"alice", "n01"}

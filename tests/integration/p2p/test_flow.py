@@ -7,7 +7,7 @@ import os
 
 from node.events import Kind
 from node.p2p.peer import Peer
-from node.p2p.protocol import MAX_INBOX_MESSAGES, MessagePipe
+from node.p2p.protocol import MAX_INBOX_BYTES, MessagePipe
 from node.p2p.server import Server
 from node.rlpx.snappy import MAX_DECOMPRESSED_BYTES
 from tests.integration.p2p.conftest import Start
@@ -84,8 +84,8 @@ async def test_a_protocol_that_does_not_read_blocks_the_sender(start: Start) -> 
     for _ in range(100):  # nothing moves any more, however long the loop turns
         await asyncio.sleep(0)
     assert sender.sent == blocked_at
-    inbox = b.peers[0].pipes["echo"]._inbox
-    assert MAX_INBOX_MESSAGES <= len(inbox) < 2 * MAX_INBOX_MESSAGES
+    waiting = b.peers[0].pipes["echo"]._inbox_bytes
+    assert MAX_INBOX_BYTES <= waiting < MAX_INBOX_BYTES + 2 * len(payloads[0])
     collector.go.set()
     await until(lambda: len(collector.payloads) == 400, timeout_s=20)
     assert collector.payloads == payloads

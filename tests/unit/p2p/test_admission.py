@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from node.disconnect import DisconnectReason
 from node.enode import parse_ip
 from node.ids import NodeId
-from node.p2p.admission import INBOUND_THROTTLE_S, Candidate, InboundThrottle, Limits, check, is_lan, loses_crossing
-from node.p2p.admission import restricted as is_restricted
+from node.p2p.admission import INBOUND_THROTTLE_S, Candidate, InboundThrottle, Limits, check, loses_crossing
 
 OWN, SOMEBODY = NodeId(b"\x00" * 32), NodeId(b"\x01" * 32)
 FULL, DUPLICATE, SELF = (
@@ -103,42 +101,6 @@ def test_of_two_crossing_connections_both_sides_give_up_the_same_one(a: bytes, b
     )
     assert dialed_by_one in ((True, True), (False, False))
     assert dialed_by_other == tuple(not lost for lost in dialed_by_one)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "127.0.0.1",
-        "127.255.255.255",
-        "0.1.2.3",
-        "10.0.0.1",
-        "172.16.0.1",
-        "172.31.255.255",
-        "192.168.1.1",
-        "::1",
-        "fe80::1",
-        "fd00::1",
-        "::ffff:10.1.2.3",
-    ],
-)
-def test_lan(text: str) -> None:
-    assert is_lan(parse_ip(text))
-
-
-@pytest.mark.parametrize(
-    "text", ["8.8.8.8", "11.0.0.1", "172.15.0.1", "172.32.0.1", "192.169.0.1", "2001:db8::1", "::ffff:8.8.8.8"]
-)
-def test_not_lan(text: str) -> None:
-    assert not is_lan(parse_ip(text))
-
-
-def test_net_restrict() -> None:
-    networks = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8")]
-    assert not is_restricted(parse_ip("8.8.8.8"), [])
-    assert not is_restricted(parse_ip("10.1.1.1"), networks)
-    assert not is_restricted(parse_ip("fd00::1"), networks)
-    assert is_restricted(parse_ip("11.1.1.1"), networks)
-    assert is_restricted(parse_ip("::1"), networks)
 
 
 # -- the throttle

@@ -1,0 +1,1 @@
+"""Node discovery v4 over UDP (spec 04)."""

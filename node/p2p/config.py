@@ -1,0 +1,48 @@
+"""How a p2p server is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from node.crypto.secp256k1 import PrivateKey
+from node.discv4.core import Intervals
+from node.enode import IPAddress, Node, parse_ip
+from node.networks import Network
+from node.p2p.protocol import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """The settings of spec 02 section 9.1, under its names."""
+
+    private_key: PrivateKey | None = None
+    """A server cannot do without one; a service node fills it in."""
+    name: str = ""
+    """Client name in Hello."""
+    protocols: Sequence[Protocol] = ()
+    listen_addr: str = ""
+    """``host:port`` for TCP; an empty host means all interfaces, port 0 lets the system choose, "" does not listen."""
+    advertise_ip: IPAddress = field(default_factory=lambda: parse_ip("127.0.0.1"))
+    """The address others should dial."""
+    max_peers: int = 50
+    max_pending_peers: int = 50
+    """Inbound connections in setup at the same time; accepting pauses above."""
+    static_nodes: Sequence[Node] = ()
+    trusted_nodes: Sequence[Node] = ()
+    net_restrict: Collection[Network] = ()
+    enable_msg_events: bool = False
+    no_discovery: bool = True
+    """True: no UDP socket. The reference's default is False; a lab lays out its own topology."""
+    bootstrap_nodes: Sequence[Node] = ()
+    """Where discovery begins; each needs an address and a UDP port."""
+    no_dial: bool = False
+    """Do not dial whom discovery finds; static nodes are dialed all the same."""
+    dial_ratio: int = 3
+    """One in so many peers may be found and dialed; 0 means 3."""
+    discovery_intervals: Intervals = field(default_factory=Intervals)
+
+    @property
+    def max_dialed(self) -> int:
+        """Places for nodes that discovery found."""
+        return 0 if self.no_discovery or self.no_dial else self.max_peers // (self.dial_ratio or 3)
