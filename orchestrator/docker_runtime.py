@@ -38,6 +38,7 @@ NODE_UID = 10001
 TMPFS_MB = 16
 STOP_TIMEOUT_S = 4
 GATEWAY_MEMORY_MB = 128
+GATEWAY_CPUS = 1.0
 ROUTES = "/proc/net/route"
 
 
@@ -71,6 +72,7 @@ class DockerRuntime:
     def start_node(self, node: NodeSpec) -> None:
         existing = self._find(node.name)
         if existing is not None:
+            self._join_control(existing, ipv4_address=self._ip("control", node), aliases=[node.name])
             existing.start()
             return
         spec = self._the_spec
@@ -82,11 +84,12 @@ class DockerRuntime:
             network=self._network_name("data"),
             ip=self._ip("data", node),
             mem_limit=f"{spec.limits.memory_mb}m",
+            memswap_limit=f"{spec.limits.memory_mb}m",
             nano_cpus=int(spec.limits.cpus * 1e9),
             pids_limit=spec.limits.pids,
             tmpfs={DATA_DIRECTORY: f"rw,noexec,nosuid,size={TMPFS_MB}m,uid={NODE_UID},mode=0700"},
         )
-        self._network("control").connect(container, ipv4_address=self._ip("control", node), aliases=[node.name])
+        self._join_control(container, ipv4_address=self._ip("control", node), aliases=[node.name])
         container.start()
 
     def stop_node(self, node: NodeSpec, *, kill: bool = False) -> None:
@@ -147,10 +150,10 @@ class DockerRuntime:
         if self._port is None:
             gateways = self._containers(labels.KIND_GATEWAY)
             if not gateways:
-                raise LabNotReady("the lab has no gateway", hint="lab down, then lab up")
+                raise LabNotReady("the lab has no gateway", hint="lab up makes one")
             bindings = gateways[0].ports.get(f"{GATEWAY_PORT}/tcp")
             if not bindings:
-                raise LabNotReady("the lab's gateway does not run", hint="lab down, then lab up")
+                raise LabNotReady("the lab's gateway does not run", hint="lab up starts it")
             self._port = int(bindings[0]["HostPort"])
         return self._port
 
@@ -206,9 +209,29 @@ class DockerRuntime:
             pass  # not Linux: the engine's networks live in a virtual machine of their own
         return used
 
-    def _start_gateway(self) -> None:
-        import docker.errors
+    def mend_gateway(self, report: Report, *, port: int = 0) -> None:
+        """Let the gateway of a lab from before run again: somebody may have stopped or removed it, or the engine.
 
+        Args:
+            port: of a new one.
+
+        Raises:
+            PreflightError: its port is in use.
+        """
+        gateways = self._containers(labels.KIND_GATEWAY)
+        if gateways and gateways[0].status == "running":
+            return
+        # A port that the engine chooses is another one at every start.
+        self._port = None
+        if gateways:
+            report("starting the gateway again")
+            self._run_gateway(gateways[0])
+        else:
+            report("making the gateway again")
+            self._wanted_port = port
+            self._start_gateway()
+
+    def _start_gateway(self) -> None:
         gateway = self._create(
             f"lab-{self._lab_id}-gateway",
             labels.for_gateway(self._the_spec, self._lab_id),
@@ -218,20 +241,37 @@ class DockerRuntime:
             environment={"PSS_CONTROL_TOKEN": self._token},
             ports={f"{GATEWAY_PORT}/tcp": ("127.0.0.1", self._wanted_port or None)},
             mem_limit=f"{GATEWAY_MEMORY_MB}m",
+            memswap_limit=f"{GATEWAY_MEMORY_MB}m",
+            nano_cpus=int(GATEWAY_CPUS * 1e9),
             pids_limit=self._the_spec.limits.pids,
         )
-        self._network("control").connect(gateway)
+        self._run_gateway(gateway)
+
+    def _run_gateway(self, gateway: Container) -> None:
+        """Start the gateway's container.
+
+        Raises:
+            PreflightError: its port is in use.
+        """
+        import docker.errors
+
+        self._join_control(gateway)
         try:
             gateway.start()
         except docker.errors.APIError as error:
             if "already in use" in str(error) or "already allocated" in str(error):
                 raise PreflightError(
-                    f"port {self._wanted_port} on 127.0.0.1 is in use",
+                    f"port {self._wanted_port or 'of the gateway'} on 127.0.0.1 is in use",
                     hint="choose another with --port, or leave it out",
                 ) from None
             raise _engine_error(error, "starting the gateway") from None
 
     # -- one container
+
+    def _join_control(self, container: Container, **endpoint: Any) -> None:
+        """Connect a container with the control network, unless it is: its maker may have been killed in between."""
+        if self._network_name("control") not in container.attrs["NetworkSettings"]["Networks"]:
+            self._network("control").connect(container, **endpoint)
 
     def _create(self, name: str, container_labels: dict[str, str], *, ip: str = "", **settings: Any) -> Container:
         import docker.errors

@@ -7,7 +7,7 @@ with Lab.up("line3") as lab:
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import datetime
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -25,16 +25,17 @@ from orchestrator.engine import Engine, engine_required
 from orchestrator.errors import DeliveryFailed, LabFileError, LabNotFound, LabNotReady, RuntimeUnavailable
 from orchestrator.node_handle import NodeHandle
 from orchestrator.process_runtime import ProcessRuntime
-from orchestrator.readiness import missing, wait_until_ready
+from orchestrator.readiness import missing, no_answer, refuses_token, wait_until_ready
 from orchestrator.runtime import NodeState, Report, Runtime
 from orchestrator.source import resolve
 from orchestrator.spec import LabSpec, Link, NodeSpec
-from orchestrator.state import SavedLab, StateDir
+from orchestrator.state import TOKEN_HINT, SavedLab, StateDir
 from orchestrator.trace import Journey, join_events
 
 WORKERS = 8
 """Calls to the engine and to nodes at the same time; more only queue up in the engine."""
 NODE_UP_TIMEOUT_S = 30.0
+TOKEN_CHECK_TIMEOUT_S = 2.0
 CONNECT_TIMEOUT_S = 20.0
 DELIVERY_TIMEOUT_S = 10.0
 
@@ -110,13 +111,18 @@ class Lab:
         state = StateDir(spec.name, state_root)
         with state.lock():
             saved = state.load()
+            if saved is not None and saved.complete:
+                return cls._adopt(saved, spec, state, port, report)
             if saved is not None:
-                return cls._adopt(saved, spec, state, report)
+                report("removing what an interrupted lab up left")
+                _clear(saved, state)
             try:
                 lab = cls(spec, _runtime(runtime, state, port, report), state)
             except BaseException:
                 state.remove()
                 raise
+            if port and isinstance(lab.runtime, ProcessRuntime):
+                report("--port means nothing for processes")
             try:
                 lab._start(report, progress)
             except BaseException:
@@ -144,36 +150,54 @@ class Lab:
         return lab
 
     @classmethod
-    def _adopt(cls, saved: SavedLab, wanted: LabSpec, state: StateDir, report: Report) -> Self:
+    def _adopt(cls, saved: SavedLab, wanted: LabSpec, state: StateDir, port: int, report: Report) -> Self:
         if _shape(saved.spec) != _shape(wanted):
             raise LabFileError(
                 f"a lab {wanted.name!r} runs already, and it has other nodes or links than this one",
                 hint=f"lab down {wanted.name}, or choose another name with --name",
             )
         lab = cls.open(wanted.name, state_root=state.root)
-        stopped = [name for name in lab.spec.node_names if lab.runtime.node_states().get(name) is not NodeState.RUNNING]
-        if stopped:
-            report(f"starting again: {', '.join(stopped)}")
-            lab._each([lab.spec.node(name) for name in stopped], lab._start_one)
-        # What is connected already answers at once.
-        lab._connect_all(lab.spec.links)
-        lab.wait_ready()
+        try:
+            lab._mend(port, report)
+        except BaseException:
+            lab.close()
+            raise
         return lab
 
+    def _mend(self, port: int, report: Report) -> None:
+        """Let everything that stopped run again, and wait until the lab is as it should be."""
+        if isinstance(self.runtime, DockerRuntime):
+            self.runtime.mend_gateway(report, port=port)
+        running = self._running()
+        self._check_token(next((node for node in self.spec.nodes if node.name in running), self.spec.nodes[0]))
+        stopped = [node for node in self.spec.nodes if node.name not in running]
+        if stopped:
+            report(f"starting again: {', '.join(node.name for node in stopped)}")
+            self._each(stopped, self._start_one)
+        # Those that ran already may have been started a moment ago by somebody else.
+        self._each([node for node in self.spec.nodes if node.name in running], self._wait_up)
+        # What is connected already answers at once.
+        self._connect_all(self.spec.links)
+        self.wait_ready()
+
     def _start(self, report: Report, progress: Callable[[str, int, int], None]) -> None:
-        self.state.save(
-            SavedLab(
-                spec=self.spec,
-                runtime=self.runtime.name,
-                created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            )
+        saved = SavedLab(
+            spec=self.spec,
+            runtime=self.runtime.name,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            complete=False,
         )
+        self.state.save(saved)
+        # Nodes whose state directory was deleted know another token than ours.
+        if left := self.runtime.down():
+            report(f"removed what was left of an earlier lab {self.spec.name}: {', '.join(left)}")
         self.runtime.prepare(self.spec, report)
         nodes = self.spec.nodes
         progress("starting nodes", 0, len(nodes))
         self._each(nodes, self._start_one, lambda n: progress("starting nodes", n, len(nodes)))
         self._connect_all(self.spec.links, lambda n: progress("connecting", n, len(self.spec.links)))
         self.wait_ready(progress=lambda n: progress("waiting for tables", n, len(nodes)))
+        self.state.save(dataclasses.replace(saved, complete=True))
 
     def down(self) -> list[str]:
         """Remove everything of the lab; the names of what was removed. Twice is fine."""
@@ -287,9 +311,7 @@ class Lab:
             try:
                 info, peers, table = node.info, node.control.peers(), node.control.kademlia()
             except ControlError as error:
-                return NodeStatus(
-                    name=node.name, state=state, reasons=[f"{node.name} does not answer: {error.details}"]
-                )
+                return NodeStatus(name=node.name, state=state, reasons=[no_answer(node, error)])
             return NodeStatus(
                 name=node.name,
                 state=state,
@@ -329,9 +351,12 @@ class Lab:
         text = digest.hex()
 
         def history(node: NodeHandle) -> list[tuple[str, NodeEvent]]:
-            with contextlib.suppress(ControlError):
+            try:
                 return [(node.name, event) for event in node.control.history(digest=text)]
-            return []
+            except ControlError as error:
+                if refuses_token(error):
+                    raise
+                return []
 
         running = [self[name] for name in self._running()]
         events = [pair for pairs in self._pool.map(history, running) for pair in pairs]
@@ -344,13 +369,34 @@ class Lab:
 
     def _start_one(self, node: NodeSpec) -> None:
         self.runtime.start_node(node)
+        info = self._wait_up(node)
+        if isinstance(self.runtime, ProcessRuntime):
+            self.runtime.remember_port(node, int(info.enode.partition("?")[0].rpartition(":")[2]))
+
+    def _wait_up(self, node: NodeSpec) -> pb.NodeInfo:
+        """Wait until a node answers.
+
+        Raises:
+            LabNotReady: not in time, with what it last said.
+        """
+        control = self[node.name].control
         try:
-            info = self[node.name].control.wait_until_up(NODE_UP_TIMEOUT_S)
+            return control.wait_until_up(NODE_UP_TIMEOUT_S)
         except ControlError as error:
             last = list(self.runtime.logs(node, tail=5))
             raise LabNotReady(f"node {node.name} does not come up: {error.details}; it last said: {last}") from None
-        if isinstance(self.runtime, ProcessRuntime):
-            self.runtime.remember_port(node, int(info.enode.partition("?")[0].rpartition(":")[2]))
+
+    def _check_token(self, node: NodeSpec) -> None:
+        """Find out before waiting whether our token is the lab's; waiting for a node would hide that it is not.
+
+        Raises:
+            LabNotReady: it is not.
+        """
+        try:
+            self[node.name].control.info(timeout_s=TOKEN_CHECK_TIMEOUT_S)
+        except ControlError as error:
+            if refuses_token(error):
+                raise LabNotReady(str(error), hint=TOKEN_HINT) from None
 
     def _connect_all(self, links: Iterable[Link], progress: Callable[[int], None] = lambda done: None) -> None:
         self._each(list(links), lambda link: self.connect(link.a, link.b), progress)
@@ -358,7 +404,7 @@ class Lab:
     def _each(
         self,
         items: Sequence[T],
-        act: Callable[[T], None],
+        act: Callable[[T], object],
         progress: Callable[[int], None] = lambda done: None,
     ) -> None:
         """Do something with all items at once; the first failure is raised when none runs any more."""
@@ -392,6 +438,16 @@ def _runtime(kind: str, state: StateDir, port: int, report: Report) -> Runtime:
             raise
         report(f"{error}\nRunning the lab as local processes instead. For containers: {error.hint}")
         return ProcessRuntime(state.lab_id, state.directory)
+
+
+def _clear(saved: SavedLab, state: StateDir) -> None:
+    """Remove a lab that never came up, and what is remembered of it."""
+    runtime = _runtime(saved.runtime, state, 0, lambda line: None)
+    try:
+        runtime.down()
+    finally:
+        runtime.close()
+    state.clear()
 
 
 def _shape(spec: LabSpec) -> tuple[object, ...]:

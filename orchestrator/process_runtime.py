@@ -132,8 +132,11 @@ class ProcessRuntime:
 
     def down(self) -> list[str]:
         processes = self._processes()
-        _end([*processes.values(), *_strays(self._lab_id)])
-        removed = [f"process {name}" for name in processes]
+        known = {process.pid for process in processes.values()}
+        # The list may be gone, or its writer killed before it noted what it had started.
+        strays = [process for process in _strays(self._lab_id) if process.pid not in known]
+        _end([*processes.values(), *strays])
+        removed = [f"process {name}" for name in [*processes, *(stray.pid for stray in strays)]]
         self._table.unlink(missing_ok=True)
         for socket in self._sockets.glob("*") if self._sockets.exists() else ():
             socket.unlink()

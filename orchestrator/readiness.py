@@ -5,15 +5,17 @@ The oracle (:mod:`orchestrator.oracle`) knows all addresses, the nodes only what
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 
 from node.control.client import ControlError
 from orchestrator import oracle
 from orchestrator.errors import LabNotReady
 from orchestrator.node_handle import NodeHandle
-from orchestrator.spec import LabSpec
+from orchestrator.spec import LabSpec, Link
+from orchestrator.state import TOKEN_HINT
 
 POLL_S = 0.05
 """Between two rounds of asking while something is still missing."""
@@ -32,9 +34,30 @@ def missing(spec: LabSpec, node: NodeHandle) -> list[str]:
             return _unhealthy(spec, node)
         table = node.control.kademlia()
         observed = {b.po: {bytes(overlay) for overlay in b.connected} for b in table.bins if b.connected}
-        return oracle.table_difference(spec, node.name, observed, table.depth)
+        return oracle.table_difference(_with_peers(spec, node.name, peers), node.name, observed, table.depth)
     except ControlError as error:
-        return [f"{node.name} does not answer: {error.details}"]
+        return [no_answer(node, error)]
+
+
+def no_answer(node: NodeHandle, error: ControlError) -> str:
+    """That a node does not answer, why, and what to do where that is known."""
+    text = f"{node.name} does not answer: {error.details}"
+    return f"{text} ({TOKEN_HINT})" if refuses_token(error) else text
+
+
+def refuses_token(error: ControlError) -> bool:
+    """Whether a call failed because the token is not the lab's: waiting does not help."""
+    return error.code.name == "UNAUTHENTICATED"
+
+
+def _with_peers(spec: LabSpec, name: str, peers: Collection[bytes]) -> LabSpec:
+    """The lab with links to all its nodes that one node is connected with.
+
+    Who connects nodes beyond the plan wants them connected; that is no lack, but their tables must show it.
+    """
+    planned = spec.neighbours(name)
+    extra = [node.name for node in spec.nodes if node.id in peers and node.name not in planned]
+    return dataclasses.replace(spec, links=(*spec.links, *(Link(name, other) for other in extra)))
 
 
 def _unhealthy(spec: LabSpec, node: NodeHandle) -> list[str]:

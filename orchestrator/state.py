@@ -26,6 +26,8 @@ STATE_VARIABLE = "LAB_STATE_DIR"
 DEFAULT_ROOT = ".lab"
 STATE_VERSION = 1
 TOKEN_BYTES = 24
+TOKEN_HINT = "the lab's token file does not match: lab down, then lab up"  # noqa: S105
+"""What to do when a node or the gateway refuses the token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class SavedLab:
     runtime: str
     created: str
     """RFC 3339."""
+    complete: bool = True
+    """Whether it came up; False while `lab up` is at work, and for good if that was killed."""
 
 
 class StateDir:
@@ -83,14 +87,20 @@ class StateDir:
         """The lab's bearer token; made up at the first call."""
         path = self.directory / "token"
         with contextlib.suppress(FileNotFoundError):
-            return path.read_text()
+            return path.read_text().strip()
         token = secrets.token_urlsafe(TOKEN_BYTES)
         self._write(path, token)
         return token
 
     def save(self, lab: SavedLab) -> None:
         """Remember a lab."""
-        record = {"version": STATE_VERSION, "runtime": lab.runtime, "created": lab.created, "spec": _to_json(lab.spec)}
+        record = {
+            "version": STATE_VERSION,
+            "runtime": lab.runtime,
+            "created": lab.created,
+            "complete": lab.complete,
+            "spec": _to_json(lab.spec),
+        }
         self._write(self.directory / "state.json", json.dumps(record, indent=1))
 
     def load(self) -> SavedLab | None:
@@ -104,15 +114,25 @@ class StateDir:
             record = json.loads(path.read_text())
             if record["version"] != STATE_VERSION:
                 raise OrchestratorError(f"{path} is of version {record['version']}", hint="lab down, then lab up")
-            return SavedLab(spec=_from_json(record["spec"]), runtime=record["runtime"], created=record["created"])
+            return SavedLab(
+                spec=_from_json(record["spec"]),
+                runtime=record["runtime"],
+                created=record["created"],
+                # Files from before there was such a field are of labs that are used.
+                complete=bool(record.get("complete", True)),
+            )
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise OrchestratorError(f"{path} is damaged: {error}", hint=f"lab down {self.name}") from None
 
+    def clear(self) -> None:
+        """Forget the lab but keep its lock, for whoever holds that and starts anew."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
     def remove(self) -> None:
         """Forget the lab; the root goes with its last lab."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self.clear()
         (self.root / f"{self.name}.lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.root.rmdir()

@@ -12,15 +12,16 @@ from orchestrator.errors import OrchestratorError
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--images", is_flag=True, help="Old node images too; other checkouts may still want theirs.")
 @json_option
 @pass_session
-def gc(session: Session, dry_run: bool, as_json: bool) -> None:
+def gc(session: Session, dry_run: bool, images: bool, as_json: bool) -> None:
     """Remove what nobody needs any more.
 
-    Labs whose state directory is gone or that have expired, and old node images. Labs that a state directory knows are
-    left alone, whoever started them.
+    Labs whose state directory is gone or that have expired; with --images also old node images. Labs that a state
+    directory knows are left alone, whoever started them.
     """
-    leftovers = session.labs.leftovers(say)
+    leftovers = [one for one in session.labs.leftovers(say) if images or one.kind != "image"]
     rows, failed = [], False
     for leftover in leftovers:
         removed: list[str] = []

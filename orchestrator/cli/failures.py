@@ -38,8 +38,12 @@ def exit_code_of(error: LabError) -> int:
     """The exit code that stands for an error."""
     if isinstance(error, OrchestratorError):
         return error.exit_code
-    # A ControlError; its class would drag gRPC in.
-    return CODES_OF_CALLS.get(getattr(getattr(error, "code", None), "name", ""), EXIT_FAILED)
+    return CODES_OF_CALLS.get(_call_status(error), EXIT_FAILED)
+
+
+def _call_status(error: Exception) -> str:
+    """The gRPC status of a ControlError, by its name; its class would drag gRPC in. Empty for other errors."""
+    return str(getattr(getattr(error, "code", None), "name", ""))
 
 
 def describe(error: Exception) -> tuple[str, str]:
@@ -47,6 +51,10 @@ def describe(error: Exception) -> tuple[str, str]:
     text = str(error) or type(error).__name__
     if isinstance(error, RPCError):
         return f"{text} (code {error.code})", ""
+    if _call_status(error) == "UNAUTHENTICATED":
+        from orchestrator.state import TOKEN_HINT
+
+        return text, TOKEN_HINT
     if isinstance(error, LabError):
         return text, str(getattr(error, "hint", ""))
     return f"{type(error).__name__}: {text}", "this should not happen; lab --debug ... shows where it did"

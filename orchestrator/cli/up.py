@@ -63,7 +63,7 @@ def up(
     if timeout is not None:
         spec = dataclasses.replace(spec, ready_timeout_s=timeout)
     if dry_run:
-        running = spec.name in session.labs.saved()
+        running = _is_up(session, spec)
         print_json(plan_to_json(spec, runtime, running)) if as_json else print_plan(spec, runtime, running)
         return
     started = time.monotonic()
@@ -86,7 +86,7 @@ def _bring_up(
 ) -> tuple[Lab, Delivery | None]:
     """Start a lab and send its first message; when interrupted, nothing that was started stays."""
     progress = make_progress()
-    adopting = spec.name in session.labs.saved()
+    adopting = _is_up(session, spec)
     if keep or adopting:
         message = f"interrupted; lab {spec.name} is left as it is"
     else:
@@ -107,6 +107,12 @@ def _bring_up(
             say(f"nothing is left of lab {spec.name}")
         raise
     return lab, delivery
+
+
+def _is_up(session: Session, spec: LabSpec) -> bool:
+    """Whether the lab came up before, and is taken as it is; what an interrupted `lab up` left is not."""
+    saved = session.labs.saved().get(spec.name)
+    return saved is not None and getattr(saved, "complete", True)
 
 
 def _greet(session: Session, lab: Lab, progress: Progress, *, keep: bool) -> Delivery | None:

@@ -146,7 +146,14 @@ def test_a_wrong_token_is_refused(shell: Shell, docker_engine: Engine) -> None:
         token.write_text("not-the-token")
         result = shell("status")
         assert result.returncode == 6
-        assert "token" in result.stdout + result.stderr
+        assert "token file does not match" in result.stdout
+        for command in (("send", "alice", "bob", "hi"), ("up", "line3")):
+            result = shell(*command)
+            assert result.returncode in (1, 6)
+            assert "hint: the lab's token file does not match: lab down, then lab up" in result.stderr
+        # An editor's newline is no other token.
+        token.write_text(kept + "\n")
+        assert shell("status").returncode == 0
     finally:
         token.write_text(kept)
         assert shell("down").returncode == 0
@@ -196,6 +203,59 @@ def test_down_when_the_creator_was_killed_and_all_files_are_gone(shell: Shell, d
     result = shell("down", "ring8")
     assert result.returncode == 0, result.stderr
     assert objects_of(docker_engine, "ring8") == []
+
+
+@pytest.mark.parametrize("objects", [1, 3, 7, 11])
+def test_up_after_an_up_that_was_killed(shell: Shell, docker_engine: Engine, objects: int) -> None:
+    process = shell.start("up", "ring8")
+    wait_until(lambda: len(objects_of(docker_engine, "ring8")) >= objects)
+    process.kill()
+    process.communicate()
+    again = shell("up", "ring8")
+    assert again.returncode == 0, again.stderr
+    if objects < 11:  # with all there are, it may have come up before it was killed
+        assert "removing what an interrupted lab up left" in again.stderr
+    assert shell("status").returncode == 0
+    assert shell("down").returncode == 0
+    assert objects_of(docker_engine, "ring8") == []
+
+
+def test_up_when_the_state_directory_is_gone(shell: Shell, docker_engine: Engine) -> None:
+    assert shell("up", "line3").returncode == 0
+    subprocess.run(["rm", "-r", str(shell.directory / ".lab")], check=True)
+    again = shell("up", "line3")
+    assert again.returncode == 0, again.stderr
+    assert "removed what was left of an earlier lab line3" in again.stderr
+    assert shell("down").returncode == 0
+    assert objects_of(docker_engine, "line3") == []
+
+
+@pytest.mark.parametrize("remove", [False, True], ids=["stopped", "removed"])
+def test_up_mends_a_lab_after_its_containers_stopped(shell: Shell, docker_engine: Engine, remove: bool) -> None:
+    assert shell("up", "line3").returncode == 0
+    mark = {"label": f"{labels.LAB}=line3"}
+    for container in docker_engine.client.containers.list(filters=mark):
+        container.kill()
+        if remove and container.labels[labels.KIND] == labels.KIND_GATEWAY:
+            container.remove()
+    broken = shell("status")
+    assert broken.returncode == 6
+    assert "gateway" in broken.stderr
+    again = shell("up", "line3")
+    assert again.returncode == 0, again.stderr
+    assert shell("status").returncode == 0
+    assert shell("send", "alice", "bob", "hi").returncode == 0
+    assert shell("down").returncode == 0
+
+
+def test_limits_of_memory_are_not_evaded_by_swapping(shell: Shell, docker_engine: Engine) -> None:
+    assert shell("up", "line3", "--no-send").returncode == 0
+    containers = docker_engine.client.containers.list(filters={"label": f"{labels.LAB}=line3"})
+    assert len(containers) == 4
+    for container in containers:
+        limits = container.attrs["HostConfig"]
+        assert limits["Memory"] == limits["MemorySwap"] > 0
+        assert limits["NanoCpus"] > 0
 
 
 def test_without_an_engine_the_lab_runs_as_processes_and_says_so(tmp_path: Path) -> None:

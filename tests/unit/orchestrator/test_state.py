@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 import threading
@@ -35,6 +36,35 @@ def test_a_lab_comes_back_as_it_was(tmp_path: Path) -> None:
     assert found.spec.limits == spec.limits
     assert found.spec.network_id == spec.network_id
     assert saved_names(tmp_path) == ["kept"]
+
+
+def test_whether_it_came_up_is_remembered(tmp_path: Path) -> None:
+    state = StateDir("kept", tmp_path)
+    whole = saved(make_spec("kept", kind="line", n=2, seed=1))
+    state.save(dataclasses.replace(whole, complete=False))
+    assert (found := state.load()) is not None
+    assert not found.complete
+    state.save(whole)
+    assert (found := state.load()) is not None
+    assert found.complete
+
+
+def test_a_file_from_before_that_was_remembered_is_of_a_whole_lab(tmp_path: Path) -> None:
+    state = StateDir("kept", tmp_path)
+    state.save(saved(make_spec("kept", kind="line", n=2, seed=1)))
+    path = state.directory / "state.json"
+    record = json.loads(path.read_text())
+    del record["complete"]
+    path.write_text(json.dumps(record))
+    assert (found := state.load()) is not None
+    assert found.complete
+
+
+def test_an_edited_token_file_may_end_in_a_newline(tmp_path: Path) -> None:
+    state = StateDir("kept", tmp_path)
+    token = state.token
+    (state.directory / "token").write_text(token + "\n")
+    assert state.token == token
 
 
 def test_keys_and_token_are_for_the_owner_only(tmp_path: Path) -> None:

@@ -76,13 +76,19 @@ def _rubbish(labs: FakeLabs) -> None:
 
 def test_gc(run: Run, labs: FakeLabs) -> None:
     _rubbish(labs)
-    result = run("gc")
+    result = run("gc", "--images")
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "removed lab old-bbbbbb: expired 2026-01-01T00:00:00Z",
         "removed image pss-lab-node:abc: there is a newer one",
     ]
     assert labs.removed == ["old-bbbbbb", "pss-lab-node:abc"]
+
+
+def test_gc_leaves_images_alone_unless_asked(run: Run, labs: FakeLabs) -> None:
+    _rubbish(labs)
+    assert run("gc").stdout == "removed lab old-bbbbbb: expired 2026-01-01T00:00:00Z\n"
+    assert labs.removed == ["old-bbbbbb"]
 
 
 def test_gc_dry_run(run: Run, labs: FakeLabs) -> None:
@@ -94,7 +100,7 @@ def test_gc_dry_run(run: Run, labs: FakeLabs) -> None:
 
 def test_gc_json(run: Run, labs: FakeLabs) -> None:
     _rubbish(labs)
-    document = json.loads(run("gc", "--json").stdout)
+    document = json.loads(run("gc", "--images", "--json").stdout)
     assert document["dry_run"] is False
     assert document["leftovers"][1] == {
         "kind": "image",
@@ -107,7 +113,7 @@ def test_gc_json(run: Run, labs: FakeLabs) -> None:
 def test_gc_goes_on_after_a_failure(run: Run, labs: FakeLabs) -> None:
     _rubbish(labs)
     labs.raises = OrchestratorError("it is in use")
-    result = run("gc", "--json")
+    result = run("gc", "--images", "--json")
     assert result.exit_code == 1
     assert result.stderr.count("error: it is in use") == 2
     assert json.loads(result.stdout)["leftovers"] == []
