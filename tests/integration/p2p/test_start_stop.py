@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import os
 import time
@@ -41,10 +42,11 @@ def open_files() -> dict[str, str]:
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """No task and no descriptor more than before."""
+    gc.collect()  # or something of an earlier test is closed in the middle of this one
     tasks, files = asyncio.all_tasks(), open_files()
     yield
     assert asyncio.all_tasks() == tasks
-    assert open_files() == files
+    assert open_files().items() <= files.items()
 
 
 @contextmanager
