@@ -196,6 +196,10 @@ class Server:
         self._dialer.add(node, control=control, immediately=control and is_lan(node.ip))
         self._dial_wakeup.set()
 
+    def keeps(self, node_id: NodeId) -> bool:
+        """Whether the node is on the list of those to stay connected with."""
+        return node_id in self._dialer
+
     def remove_peer(self, node_id: NodeId) -> None:
         """Disconnect from a node and do not dial it again."""
         self._dialer.remove(node_id)

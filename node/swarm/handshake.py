@@ -1,6 +1,6 @@
 """The bzz handshake: one message each way, checked, within three seconds (spec 05 section 5.2).
 
-Knows what to say and when; sending, receiving and timers belong to the caller.
+Knows what to say and what to accept; sending, receiving and the time limit belong to the caller.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from node.disconnect import DisconnectReason
-from node.errors import HandshakeTimeout, MalformedMessage, RemoteProtocolError, UnexpectedMessage
+from node.errors import MalformedMessage, RemoteProtocolError, UnexpectedMessage
 from node.swarm.address import BzzAddr
 from node.swarm.messages import BZZ_VERSION, HandshakeMsg, decode_bzz
 
@@ -51,18 +51,15 @@ class BzzHandshake:
     accepted, and a listener that does not wait saves a round trip.
     """
 
-    def __init__(self, *, address: BzzAddr, network_id: int, now: float) -> None:
-        """Start the clock.
+    def __init__(self, *, address: BzzAddr, network_id: int) -> None:
+        """Prepare our side.
 
         Args:
             address: our own record.
             network_id: the only one we accept.
-            now: seconds, monotonic.
         """
         self.local = HandshakeMsg(network_id=network_id, address=address)
         """What to send, at once and only once."""
-        self.deadline_s = now + HANDSHAKE_TIMEOUT_S
-        """Seconds on the caller's clock; means nothing once the exchange is done."""
         self.state = HandshakeState.WAITING
         self._remote: BzzAddr | None = None
 
@@ -92,14 +89,3 @@ class BzzHandshake:
         check_handshake(message, network_id=self.local.network_id)
         self._remote, self.state = message.address, HandshakeState.DONE
         return message.address
-
-    def handle_deadline(self, *, now: float) -> None:
-        """Tell the time; harmless before the deadline and after the exchange.
-
-        Raises:
-            HandshakeTimeout: the peer has not sent its handshake in time.
-        """
-        if self.state is HandshakeState.WAITING and now >= self.deadline_s:
-            self.state = HandshakeState.FAILED
-            text = f"no bzz handshake within {HANDSHAKE_TIMEOUT_S} s"
-            raise HandshakeTimeout(text, reason=DisconnectReason.SUBPROTOCOL_ERROR)

@@ -19,8 +19,9 @@ from node.swarm.proximity import closer, proximity_order
 
 TICK_INTERVAL_S = 0.5
 """How often to call :meth:`HiveCore.on_tick` (spec 05 section 8)."""
-MAX_ADDRESSES_PER_MESSAGE = 1024
-"""Addresses taken from one peersMsg; ours. Each may cause a message to every peer; a node has some 50 to tell of."""
+MAX_ADDRESSES_PER_MESSAGE = 128
+"""Addresses taken from one peersMsg, the first ones; ours. Each may go on to every peer, all while nothing else of the
+node runs; an honest node tells of those it is connected to, some 50."""
 MAX_SEEN_PER_PEER = 2 * MAX_KNOWN_ADDRESSES
 """Addresses remembered as already exchanged with one peer; ours. When full, the peer is told of nobody new."""
 
@@ -142,13 +143,11 @@ class HiveCore(Generic[KeyT]):
         if state is None:
             return []
         addresses = message.peers[:MAX_ADDRESSES_PER_MESSAGE]
-        messages: list[Outgoing[KeyT]] = []
         for address in addresses:
             state.mark(address.overlay)
-            # Everybody we are connected to has our own record from the handshake, and records too long to keep are
-            # not worth multiplying; the reference passes on both.
-            if address.overlay != self.kademlia.base and address.storable:
-                messages += self._announce(address)
+        # Everybody we are connected to has our own record from the handshake, and records too long to keep are not
+        # worth multiplying; the reference passes on both.
+        messages = self._announce(*(a for a in addresses if a.overlay != self.kademlia.base and a.storable))
         self.last_registration = self.kademlia.register(addresses, now)
         return messages
 
@@ -162,14 +161,18 @@ class HiveCore(Generic[KeyT]):
         """Tell every connected peer a saturation depth, 0..255."""
         return [Outgoing(peer, SubPeersMsg(depth=depth)) for peer in self._peers]
 
-    def _announce(self, address: BzzAddr) -> list[Outgoing[KeyT]]:
-        """Tell of one address everybody who should know (spec 05 section 6.2, rule N)."""
-        message = PeersMsg(peers=(address,))
-        return [
-            Outgoing(d.key, message)
-            for d in self._peers.values()
-            if self._concerns(d, address) and d.mark(address.overlay)
-        ]
+    def _announce(self, *addresses: BzzAddr) -> list[Outgoing[KeyT]]:
+        """Tell of addresses everybody who should know (spec 05 section 6.2, rule N).
+
+        One message for each recipient, other than in the reference, which sends one for each address as well: a single
+        peersMsg would come to thousands of messages.
+        """
+        messages = []
+        for d in self._peers.values():
+            news = tuple(a for a in addresses if self._concerns(d, a) and d.mark(a.overlay))
+            if news:
+                messages.append(Outgoing(d.key, PeersMsg(peers=news)))
+        return messages
 
     def _concerns(self, d: _PeerState[KeyT], address: BzzAddr) -> bool:
         """Whether an address is in the neighbourhood that `d` told us, or nearer to us than `d` is."""

@@ -6,6 +6,7 @@ choose among them (pss). Time comes in as seconds on a monotonic clock.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic
@@ -21,6 +22,9 @@ from node.swarm.walk import Conn, PeerT, Walk
 
 MAX_KNOWN_ADDRESSES = 16_384
 """Entries of the table of known addresses; ours, against peers that invent them (a few hundred bytes each)."""
+EVICTED_FRACTION = 100
+"""One entry in so many leaves a full table at once; ours. Choosing them means looking at the whole table, and must not
+happen for every address of a flood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,7 @@ class Registration:
 
     Attributes:
         stored: entries made or replaced.
-        refused: too long, or the table is full.
+        refused: too long, another underlay too soon after the last, or the table is full of live peers.
         met_self: our own address was among them; it and everything behind it was left out.
     """
 
@@ -69,7 +73,7 @@ class Kademlia(Generic[PeerT]):
 
         Args:
             base: the node's own overlay address.
-            max_known: when so many addresses are known, :meth:`register` refuses new ones.
+            max_known: when so many addresses are known, :meth:`register` puts new ones in the place of old ones.
             may_dial: addresses for which it says no are kept but never suggested.
         """
         self.base, self.params = base, params
@@ -177,12 +181,37 @@ class Kademlia(Generic[PeerT]):
             # and hearsay must not make us dial it again.
             if entry is not None and (entry.live or entry.address.underlay == address.underlay):
                 continue
-            if not address.storable or (entry is None and len(self._known) >= self._max_known):
+            fresh = self._fresh_entry(address, entry, now)
+            if fresh is None:
                 refused += 1
                 continue
-            self._known.put(address.overlay, KnownAddress(address=address, seen_at_s=now))
+            self._known.put(address.overlay, fresh)
             stored += 1
         return Registration(stored=stored, refused=refused)
+
+    def _fresh_entry(self, address: BzzAddr, old: KnownAddress | None, now: float) -> KnownAddress | None:
+        """What to store for an address that is new or has another underlay than before; None to refuse it."""
+        if not address.storable:
+            return None
+        if old is not None:
+            replaceable = old.replaceable_at(now, self.params)
+            return KnownAddress(address=address, seen_at_s=now, replaced_at_s=now) if replaceable else None
+        return KnownAddress(address=address, seen_at_s=now) if self._make_room() else None
+
+    def _make_room(self) -> bool:
+        """Have a free place among the known addresses; False if live peers take up all of them.
+
+        The entries tried most often in vain go first; among equals those in shallow bins, where the most are known, and
+        the longest known.
+        """
+        surplus = len(self._known) - self._max_known
+        if surplus < 0:
+            return True
+        idle = (entry for entry in self._known if not entry.live)
+        count = surplus + max(1, self._max_known // EVICTED_FRACTION)
+        for entry in heapq.nlargest(count, idle, key=lambda entry: entry.retries):
+            self._known.remove(entry.address.overlay)
+        return len(self._known) < self._max_known
 
     def on(self, address: BzzAddr, peer: PeerT, now: float) -> tuple[int, bool]:
         """A peer is connected.

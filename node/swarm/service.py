@@ -33,6 +33,7 @@ from node.swarm.messages import (
     HIVE_MESSAGES,
     HIVE_NAME,
     HIVE_VERSION,
+    PeersMsg,
     decode_hive,
     encode_message,
 )
@@ -44,6 +45,10 @@ log = logging.getLogger(__name__)
 MAX_WIRE_BYTES = 1024 * 1024
 """Payload of a bzz or hive message that we take; ours. The reference takes ten times as much, which fifty peers could
 fill a small node's memory with; a handshake has 230 bytes, and this is room for 4,000 address records."""
+
+MAX_SUGGESTED = 128
+"""Nodes that the server tries to reach only because kademlia suggested them; ours. In the reference every suggestion is
+dialed until the node ends, and peers could have us dial whatever they invent."""
 
 
 class OverlayService(Service):
@@ -72,6 +77,8 @@ class OverlayService(Service):
         self.hive: HiveCore[Peer] = HiveCore(self.overlay)
         self._events = context.events
         self._server: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
+        self._suggested: dict[NodeId, None] = {}
+        """Nodes the server has from us, the longest ago suggested first."""
         self._handshakes: dict[Peer, asyncio.Future[BzzAddr]] = {}
         self._tasks = TaskOwner()
         self.kademlia.listeners.append(self._report)
@@ -144,8 +151,7 @@ class OverlayService(Service):
         outcome = self._handshake_of(peer)
         try:
             address = BzzAddr.of(self.overlay, (await self._server).node.url, self.capabilities)
-            now = asyncio.get_running_loop().time()
-            handshake = BzzHandshake(address=address, network_id=self.network_id, now=now)
+            handshake = BzzHandshake(address=address, network_id=self.network_id)
             pipe.send_nowait(*encode_message(handshake.local))
             try:
                 async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
@@ -181,7 +187,10 @@ class OverlayService(Service):
             self._handshakes.pop(peer, None)
 
         def handle(code: int, payload: bytes) -> None:
-            self._send_all(self.hive.on_message(peer, decode_hive(code, payload), loop.time()))
+            message = decode_hive(code, payload)
+            self._send_all(self.hive.on_message(peer, message, loop.time()))
+            if isinstance(message, PeersMsg):
+                log.debug("%s told of %d peers: %s", peer, len(message.peers), self.hive.last_registration)
 
         # Joins the tables and starts to listen without a pause in between: no message can come first.
         self._send_all(self.hive.on_connected(peer, address, loop.time()))
@@ -216,9 +225,32 @@ class OverlayService(Service):
 
     def _dial(self, server: Server, address: BzzAddr) -> None:
         try:
-            server.add_peer(parse_enode(address.underlay.decode("ascii")), control=False)
+            node = parse_enode(address.underlay.decode("ascii"))
+            if server.keeps(node.id) and node.id not in self._suggested:
+                return  # somebody asked for it; then it is not ours to forget
+            if not self._make_room(server, node.id):
+                raise DialFailed(node.url, f"all {MAX_SUGGESTED} nodes suggested before are connected")
+            server.add_peer(node, control=False)
         except (InvalidEnode, DialFailed, UnicodeDecodeError) as error:
             log.info("suggested peer %s cannot be dialed: %s", address.overlay.hex()[:8], error)
+            return
+        self._suggested.pop(node.id, None)  # it becomes the latest
+        self._suggested[node.id] = None
+
+    def _make_room(self, server: Server, node_id: NodeId) -> bool:
+        """Have room to suggest a node: forget the one suggested the longest ago that is not connected, if it must be.
+
+        Returns:
+            Whether there is room.
+        """
+        if node_id in self._suggested or len(self._suggested) < MAX_SUGGESTED:
+            return True
+        oldest = next((other for other in self._suggested if server.peer(other) is None), None)
+        if oldest is None:
+            return False
+        del self._suggested[oldest]
+        server.remove_peer(oldest)  # ends the dialing; there is no connection to end
+        return True
 
     def _report(self, change: ConnChange[Peer]) -> None:
         kind = Kind.KAD_ON if change.on else Kind.KAD_OFF

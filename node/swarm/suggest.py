@@ -26,12 +26,22 @@ class KnownAddress:
         seen_at_s: when the entry was made, in seconds on the caller's clock.
         retries: how often it was suggested since then.
         live: whether we are connected.
+        replaced_at_s: when the entry took the place of one with another underlay; None if it is the first.
     """
 
     address: BzzAddr
     seen_at_s: float
     retries: int = 0
     live: bool = False
+    replaced_at_s: float | None = None
+
+    def replaceable_at(self, now: float, params: KademliaParams) -> bool:
+        """Whether hearsay of another underlay may make a fresh entry of this one, which may be dialed at once.
+
+        At most once per retry interval; ours. The first time is free, so that who heard a wrong underlay first learns
+        the right one, but a peer that goes on inventing them does not make us dial without end.
+        """
+        return self.replaced_at_s is None or now - self.replaced_at_s >= params.retry_interval_s
 
     def callable_at(self, now: float, params: KademliaParams) -> bool:
         """Whether it is this address's turn: at once, then after 4.2 s, 8.4 s, 16.8 s ... since the entry was made."""

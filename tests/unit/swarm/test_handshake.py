@@ -1,4 +1,4 @@
-"""The bzz handshake: order of checks, one message each way, the deadline."""
+"""The bzz handshake: order of checks, one message each way."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from node.disconnect import DisconnectReason
-from node.errors import HandshakeTimeout, MalformedMessage, RemoteProtocolError, UnexpectedMessage
+from node.errors import MalformedMessage, RemoteProtocolError, UnexpectedMessage
 from node.swarm.address import MAX_UNDERLAY_BYTES, BzzAddr
 from node.swarm.capability import FULL_CAPABILITIES, LIGHT_CAPABILITIES, Capabilities, parse_capabilities
-from node.swarm.handshake import HANDSHAKE_TIMEOUT_S, BzzHandshake, HandshakeState, check_handshake
+from node.swarm.handshake import BzzHandshake, HandshakeState, check_handshake
 from node.swarm.messages import HandshakeMsg, encode_message
 from tests.unit.swarm.samples import overlay_of, record
 
@@ -19,11 +19,11 @@ GOOD = HandshakeMsg(network_id=4, address=THEIRS)
 
 
 def fresh() -> BzzHandshake:
-    return BzzHandshake(address=OURS, network_id=4, now=10.0)
+    return BzzHandshake(address=OURS, network_id=4)
 
 
 def test_both_ends_learn_each_other() -> None:
-    here, there = fresh(), BzzHandshake(address=THEIRS, network_id=4, now=10.0)
+    here, there = fresh(), BzzHandshake(address=THEIRS, network_id=4)
     assert here.receive(*encode_message(there.local)) == THEIRS == here.remote
     assert there.receive(*encode_message(here.local)) == OURS == there.remote
     assert here.state is there.state is HandshakeState.DONE
@@ -78,15 +78,3 @@ def test_a_bad_handshake_is_final(payload: bytes) -> None:
         _ = handshake.remote
     with pytest.raises(UnexpectedMessage):
         handshake.receive(*encode_message(GOOD))
-
-
-def test_the_deadline() -> None:
-    handshake = fresh()
-    assert handshake.deadline_s == 10.0 + HANDSHAKE_TIMEOUT_S == 13.0
-    handshake.handle_deadline(now=12.9)
-    with pytest.raises(HandshakeTimeout) as caught:
-        handshake.handle_deadline(now=13.0)
-    assert caught.value.reason is DisconnectReason.SUBPROTOCOL_ERROR
-    in_time = fresh()
-    in_time.receive(*encode_message(GOOD))
-    in_time.handle_deadline(now=99.0)

@@ -98,7 +98,7 @@ def test_what_rule_n_skips_is_not_marked(core: HiveCore[str]) -> None:
 
 def test_hearsay_is_passed_on_and_registered(core: HiveCore[str]) -> None:
     connect(core, "1", "01")
-    assert core.on_peers("1", told("001", "0001"), 1.0) == [("01", told("001")), ("01", told("0001"))]
+    assert core.on_peers("1", told("001", "0001"), 1.0) == [("01", told("001", "0001"))]
     assert core.kademlia.known_count == 4
     assert core.last_registration.stored == 2
 
@@ -113,7 +113,7 @@ def test_hearsay_is_not_returned_to_who_said_it(core: HiveCore[str]) -> None:
 def test_our_own_address_is_not_passed_on_and_ends_the_registration(core: HiveCore[str]) -> None:
     connect(core, "1", "01")
     message = PeersMsg(peers=(record("001"), record(BASE), record("0001")))
-    assert core.on_peers("1", message, 0.0) == [("01", told("001")), ("01", told("0001"))]
+    assert core.on_peers("1", message, 0.0) == [("01", told("001", "0001"))]
     assert core.last_registration.met_self
     assert core.kademlia.get_known(overlay_of("001"))
     assert core.kademlia.get_known(overlay_of("0001")) is None
@@ -147,9 +147,31 @@ def test_limits(core: HiveCore[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hive_module, "MAX_SEEN_PER_PEER", 10)
     sent = core.on_peers("1", PeersMsg(peers=many), 0.0)
     # "01" has its own address in its memory, and was told of no "1", which came first.
-    assert len(sent) == 9
+    assert sent == [("01", PeersMsg(peers=many[:9]))]
     assert core.kademlia.known_count == 2 + MAX_ADDRESSES_PER_MESSAGE
-    assert HiveCore[str](BASE, max_known=1).kademlia.register([record("1"), record("01")], 0.0).refused == 1
+    small: HiveCore[str] = HiveCore(BASE, max_known=2)
+    connect(small, "1")
+    small.on_peers("1", told("01", "001"), 0.0)
+    assert small.kademlia.known == [record("1"), record("001")]
+
+
+def test_each_peer_gets_one_message_with_what_concerns_it(core: HiveCore[str]) -> None:
+    connect(core, "1", "11", "0001")
+    core.on_sub_peers("11", 2)
+    core.on_sub_peers("0001", 3)
+    # "111" is near to "11" only, "00011" to "0001", and nearer to our base than "11"; twice is no more than once.
+    message = told("111", "00011", "111")
+    assert core.on_peers("1", message, 0.0) == [("11", told("111", "00011")), ("0001", told("00011"))]
+    assert core.on_peers("1", message, 0.0) == []
+
+
+def test_a_flood_costs_no_more_than_a_message_for_each_peer(core: HiveCore[str]) -> None:
+    peers = [f"1{i:06b}" for i in range(50)]
+    connect(core, *peers)
+    flood = PeersMsg(peers=tuple(record(overlay_of(f"01{i:012b}")) for i in range(1024)))
+    sent = core.on_peers(peers[0], flood, 0.0)
+    assert [peer for peer, _ in sent] == peers[1:]
+    assert {message for _, message in sent} == {PeersMsg(peers=flood.peers[:MAX_ADDRESSES_PER_MESSAGE])}
 
 
 def test_strangers_are_ignored(core: HiveCore[str]) -> None:

@@ -100,12 +100,57 @@ def test_the_second_connection_takes_over(table: Kademlia[Peer]) -> None:
     ]
 
 
-def test_full_table_refuses_newcomers_but_not_connections() -> None:
+@pytest.mark.parametrize("wait_s", [0.0, 4.1])
+def test_invented_underlays_do_not_make_us_dial_without_end(table: Kademlia[Peer], wait_s: float) -> None:
+    table.register([record("1")], 5.0)
+    assert table.register([record("1", port=1)], 5.0) == Registration(stored=1)
+    assert table.suggest_peer(5.0).address == record("1", port=1)
+    assert table.register([record("1", port=2)], 5.0 + wait_s) == Registration(refused=1)
+    assert table.suggest_peer(5.0 + wait_s).address is None
+    assert table.register([record("1", port=2)], 9.25) == Registration(stored=1)
+    assert table.suggest_peer(9.25).address == record("1", port=2)
+
+
+def test_a_live_peers_own_record_is_no_replacement(table: Kademlia[Peer]) -> None:
+    peer = Peer()
+    table.register([record("1")], 5.0)
+    table.register([record("1", port=1)], 5.0)
+    table.on(record("1", port=2), peer, 5.0)
+    table.off(record("1", port=2), peer, 5.0)
+    assert table.register([record("1", port=3)], 5.0) == Registration(stored=1)
+
+
+def test_a_full_table_gives_up_what_was_tried_most_often() -> None:
+    table: Kademlia[int] = Kademlia(BASE, max_known=3)
+    table.register([record("1"), record("01"), record("001")], 0.0)
+    tried = table.get_known(overlay_of("01"))
+    assert tried is not None
+    tried.retries = 2
+    assert table.register([record("0001")], 0.0) == Registration(stored=1)
+    assert table.known == [record("1"), record("001"), record("0001")]
+    # Among equals the shallowest, where the most are known. What replaces an entry needs no room.
+    assert table.register([record("00001"), record("001", port=1)], 0.0) == Registration(stored=2)
+    assert table.known == [record("001", port=1), record("0001"), record("00001")]
+
+
+def test_a_full_table_never_gives_up_live_peers() -> None:
     table: Kademlia[int] = Kademlia(BASE, max_known=2)
-    assert table.register([record("1"), record("01"), record("001")], 0.0) == Registration(stored=2, refused=1)
-    assert table.register([record("1", port=1)], 0.0) == Registration(stored=1)
-    table.on(record("0001"), 1, 0.0)
-    assert (table.known_count, table.conn_count) == (3, 1)
+    table.register([record("1"), record("01")], 0.0)
+    table.on(record("001"), 1, 0.0)
+    table.on(record("0001"), 2, 0.0)
+    assert (table.known_count, table.conn_count) == (4, 2)
+    # Connections made it overfull; the room they took is won back as far as others leave any.
+    assert table.register([record("00001")], 0.0) == Registration(refused=1)
+    assert table.known == table.connected == [record("001"), record("0001")]
+
+
+def test_a_full_table_makes_room_for_many_at_once() -> None:
+    table: Kademlia[int] = Kademlia(BASE, max_known=200)
+    table.register([record(overlay_of(f"1{i:010b}")) for i in range(200)], 0.0)
+    assert table.register([record("01")], 0.0) == Registration(stored=1)
+    assert table.known_count == 199
+    assert table.register([record("001")], 0.0) == Registration(stored=1)
+    assert table.known_count == 200
 
 
 def test_records_too_long_are_refused(table: Kademlia[Peer]) -> None:
