@@ -121,7 +121,7 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
         await self._wait_for(
             settled,
             request.wait_ms,
-            lambda: self._node.server.add_peer(target),
+            lambda: self._node.server.add_peer(target, immediately=True),
             lambda: f"not connected with {target.id.hex()[:16]} after {request.wait_ms} ms{last_failure}",
         )
         return pb.ConnectResponse()

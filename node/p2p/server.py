@@ -178,11 +178,13 @@ class Server:
     def peer(self, node_id: NodeId) -> Peer | None:
         return self._peers.get(node_id)
 
-    def add_peer(self, node: Node, *, control: bool = True) -> None:
+    def add_peer(self, node: Node, *, control: bool = True, immediately: bool = False) -> None:
         """Connect to `node` and stay connected until :meth:`remove_peer`; returns at once.
 
         Args:
             control: somebody asks for it, as opposed to the overlay suggesting it.
+            immediately: dial now even if that was tried lately; like the reference we wait otherwise. Where the target
+                throttles (outside local networks) it would be in vain, and is not done.
 
         Raises:
             DialFailed: the node has no address, is outside the networks allowed, or is this one.
@@ -193,7 +195,7 @@ class Server:
             raise DialFailed(node.url, "it has no address and TCP port to dial")
         if restricted(node.ip, self.config.net_restrict):
             raise DialFailed(node.url, "its address is outside the allowed networks")
-        self._dialer.add(node, control=control, immediately=control and is_lan(node.ip))
+        self._dialer.add(node, control=control, immediately=immediately and is_lan(node.ip))
         self._dial_wakeup.set()
 
     def keeps(self, node_id: NodeId) -> bool:

@@ -206,7 +206,7 @@ async def test_adding_again_after_remove_connects_at_once_on_a_local_network(sta
         await events.wait(Kind.ADD)
         a.remove_peer(b.id)
         await until(lambda: not a.peer_count and not b.peer_count)
-        a.add_peer(b.node)
+        a.add_peer(b.node, immediately=True)
         await events.wait(Kind.ADD, count=2)
 
 

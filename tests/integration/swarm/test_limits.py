@@ -54,7 +54,7 @@ async def test_suggestions_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_a_connected_node_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "MAX_SUGGESTED", 1)
-    async with line(1, 2) as (node, other):
+    async with line(2, 1) as (other, node):  # the other one dialed, so nobody asked us to
         suggest_to(node, BzzAddr.of(other.overlay.overlay, other.enode.url, FULL_CAPABILITIES))
         assert suggest(node, 11) not in wanted(node), "there is no room, and nobody to give way"
         assert node.node.server.peer(other.enode.id) is not None
