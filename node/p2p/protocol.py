@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from node.disconnect import DisconnectReason
 from node.errors import LocalProtocolError, PeerDisconnected
 from node.events import Kind
 from node.ids import NodeId
+from node.p2p.inbox import Handler, Inbox, Message
 from node.rlpx.snappy import MAX_DECOMPRESSED_BYTES
 
 if TYPE_CHECKING:
@@ -23,9 +22,6 @@ MAX_INBOX_MESSAGES = 64
 """Messages that wait for a protocol to read them before the socket is paused; ours (the reference has 0)."""
 MAX_INBOX_BYTES = 2 * 1024 * 1024
 """Their payloads together; ours. One message may go over it, and then the socket is paused."""
-
-Handler = Callable[[int, bytes], None]
-"""Takes (code, payload) of one message; runs to its end before the next one is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +37,6 @@ class Protocol:
     """Longest payload to take; a longer one is refused before it is decompressed and ends the connection."""
     node_info: Callable[[], Any] | None = None
     peer_info: Callable[[NodeId], Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as a protocol sees it."""
-
-    code: int
-    """Relative to the protocol."""
-    payload: bytes
 
 
 class RemotePeer(Interface):
@@ -94,12 +81,7 @@ class MessagePipe:
 
     def __init__(self, peer: Peer, protocol: Protocol, offset: int) -> None:
         self.peer, self.protocol, self.offset = peer, protocol, offset
-        self._inbox: deque[Message] = deque()
-        self._inbox_bytes = 0
-        self._wakeup: asyncio.Event = asyncio.Event()
-        self._handler: Handler | None = None
-        self._failure: BaseException | None = None
-        self._ended: PeerDisconnected | None = None
+        self.inbox = Inbox(self._taken if peer.msg_events else None)
 
     # -- the protocol's side
 
@@ -109,16 +91,9 @@ class MessagePipe:
         Raises:
             PeerDisconnected: the session is over.
         """
-        while not self._inbox:
-            if self._ended is not None:
-                raise self._ended
-            self._wakeup.clear()
-            await self._wakeup.wait()
-        message = self._inbox.popleft()
-        self._inbox_bytes -= len(message.payload)
-        if len(self._inbox) <= MAX_INBOX_MESSAGES // 2 and self._inbox_bytes <= MAX_INBOX_BYTES // 2:
+        message = await self.inbox.read()
+        if len(self.inbox) <= MAX_INBOX_MESSAGES // 2 and self.inbox.size_bytes <= MAX_INBOX_BYTES // 2:
             self.peer.inbox_drained()
-        self._note(Kind.MSG_RECV, message.code, message.payload)
         return message
 
     async def serve(self, handler: Handler) -> None:
@@ -127,18 +102,10 @@ class MessagePipe:
         Raises:
             Exception: whatever `handler` raised first.
         """
-        while self._inbox:
+        while len(self.inbox):
             message = await self.read()
             handler(message.code, message.payload)
-        self._handler = handler
-        try:
-            while self._ended is None and self._failure is None:
-                self._wakeup.clear()
-                await self._wakeup.wait()
-        finally:
-            self._handler = None
-        if self._failure is not None:
-            raise self._failure
+        await self.inbox.serve(handler)
 
     def send_nowait(self, code: int, payload: bytes) -> None:
         """Hand a message to the socket's buffer. Look at :attr:`congested` before sending much.
@@ -147,14 +114,16 @@ class MessagePipe:
             LocalProtocolError: not a code of this protocol, or too long for a frame; the connection is untouched.
             PeerDisconnected: the session is over.
         """
-        if self._ended is not None:
-            raise PeerDisconnected("shutting down", reason=self._ended.reason, by_remote=self._ended.by_remote)
+        ended = self.inbox.ended
+        if ended is not None:
+            raise PeerDisconnected("shutting down", reason=ended.reason, by_remote=ended.by_remote)
         if not 0 <= code < self.protocol.length:
             raise LocalProtocolError(
                 f"invalid message code: {self.protocol.name} has {self.protocol.length} codes, not handled: {code}"
             )
         self.peer.link.send(self.offset + code, payload)
-        self._note(Kind.MSG_SEND, code, payload)
+        if self.peer.msg_events:
+            self._note(Kind.MSG_SEND, code, payload)
 
     async def send(self, code: int, payload: bytes) -> None:
         """Like :meth:`send_nowait`, then wait while the peer reads too slowly."""
@@ -168,34 +137,25 @@ class MessagePipe:
 
     @property
     def closed(self) -> bool:
-        return self._ended is not None
+        return self.inbox.ended is not None
 
     # -- the peer's side
 
     def deliver(self, code: int, payload: bytes) -> bool:
         """Give the protocol a message; False asks the peer to stop reading for now."""
-        if self._handler is not None:
-            if self._failure is None:
-                self._note(Kind.MSG_RECV, code, payload)
-                try:
-                    self._handler(code, payload)
-                except Exception as error:  # whatever a protocol raises ends its run, in serve()
-                    self._failure = error
-                    self._wakeup.set()
+        message = Message(code, payload)
+        if self.inbox.hand_over(message):
             return True
-        self._inbox.append(Message(code, payload))
-        self._inbox_bytes += len(payload)
-        self._wakeup.set()
-        return len(self._inbox) < MAX_INBOX_MESSAGES and self._inbox_bytes < MAX_INBOX_BYTES
+        self.inbox.put(message)
+        return len(self.inbox) < MAX_INBOX_MESSAGES and self.inbox.size_bytes < MAX_INBOX_BYTES
 
     def end(self, why: PeerDisconnected) -> None:
         """No more messages come. What the peer sent before it ended the session can still be read, as with the
         reference, whose reader hands over each message before it takes the next; if we end it, the rest is dropped."""
-        self._ended = why
-        if not why.by_remote:
-            self._inbox.clear()
-        self._wakeup.set()
+        self.inbox.end(why, drop=not why.by_remote)
+
+    def _taken(self, message: Message) -> None:
+        self._note(Kind.MSG_RECV, message.code, message.payload)
 
     def _note(self, kind: Kind, code: int, payload: bytes) -> None:
-        if self.peer.msg_events:
-            self.peer.emit(kind, protocol=self.protocol.name, code=code, size=len(payload))
+        self.peer.emit(kind, protocol=self.protocol.name, code=code, size=len(payload))

@@ -10,7 +10,8 @@ import datetime
 from dataclasses import dataclass
 
 from node.devp2p.protocol import ProtocolSpec
-from node.p2p.protocol import Pipe, Protocol, RemotePeer
+from node.p2p.protocol import Protocol
+from node.p2p.typed import TypedPeer, typed_protocol
 
 MAX_MESSAGE_BYTES = 1024
 PROTOCOL_LENGTH = 1024
@@ -45,17 +46,16 @@ class Ping:
     @property
     def protocol(self) -> Protocol:
         """The protocol to mount."""
-        return Protocol(name=PING_SPEC.name, version=PING_SPEC.version, length=PROTOCOL_LENGTH, run=self.run)
+        return typed_protocol(PING_SPEC, self.run, length=PROTOCOL_LENGTH)
 
-    async def run(self, peer: RemotePeer, pipe: Pipe) -> None:
+    async def run(self, peer: TypedPeer) -> None:
         """Send what is asked for and answer, until the session ends.
 
         Raises:
-            PeerDisconnected: it has.
             RemoteProtocolError: something that is neither ping nor pong.
         """
-        sending = asyncio.create_task(self._send_outgoing(pipe))
-        receiving = asyncio.create_task(self._receive(pipe))
+        sending = asyncio.create_task(self._send_outgoing(peer))
+        receiving = asyncio.create_task(peer.run(lambda message: self._answer(peer, message)))
         try:
             await asyncio.wait((sending, receiving), return_when=asyncio.FIRST_COMPLETED)
             await (receiving if receiving.done() else sending)
@@ -64,19 +64,12 @@ class Ping:
             receiving.cancel()
             await asyncio.gather(sending, receiving, return_exceptions=True)
 
-    async def _send_outgoing(self, pipe: Pipe) -> None:
+    async def _send_outgoing(self, peer: TypedPeer) -> None:
         while True:
-            await self._send(pipe, pong=await self.outgoing.get())
+            await peer.send(PingMessage(pong=await self.outgoing.get()))
 
-    async def _receive(self, pipe: Pipe) -> None:
-        while True:
-            message = await pipe.read()
-            pong = PING_SPEC.decode(message.code, message.payload).pong
-            if self.incoming is not None:
-                await self.incoming.put(pong)
-            if self.responder and not pong:
-                await self._send(pipe, pong=True)
-
-    @staticmethod
-    async def _send(pipe: Pipe, *, pong: bool) -> None:
-        await pipe.send(*PING_SPEC.encode(PingMessage(pong=pong)))
+    async def _answer(self, peer: TypedPeer, message: PingMessage) -> None:
+        if self.incoming is not None:
+            await self.incoming.put(message.pong)
+        if self.responder and not message.pong:
+            await peer.send(PingMessage(pong=True))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
@@ -19,7 +18,8 @@ from node.devp2p.messages import Capability
 from node.disconnect import DisconnectReason
 from node.errors import LabError, LocalProtocolError, MalformedMessage, PeerDisconnected
 from node.ids import NODE_ID_BYTES, NodeId
-from node.p2p.protocol import Handler, Message, Pipe, Protocol, RemotePeer
+from node.p2p.inbox import Handler, Inbox, Message
+from node.p2p.protocol import Pipe, Protocol, RemotePeer
 from node.pss.protocol_message import ProtocolMessage, encode_protocol_message
 
 log = logging.getLogger(__name__)
@@ -35,12 +35,7 @@ class VirtualPipe(ABC):
 
     def __init__(self, protocol: Protocol) -> None:
         self.protocol = protocol
-        self._inbox: deque[Message] = deque()
-        self._inbox_bytes = 0
-        self._wakeup = asyncio.Event()
-        self._handler: Handler | None = None
-        self._failure: BaseException | None = None
-        self._ended: PeerDisconnected | None = None
+        self.inbox = Inbox()
 
     # -- the protocol's side
 
@@ -50,14 +45,7 @@ class VirtualPipe(ABC):
         Raises:
             PeerDisconnected: no more messages come, because this side ended it.
         """
-        while not self._inbox:
-            if self._ended is not None:
-                raise self._ended
-            self._wakeup.clear()
-            await self._wakeup.wait()
-        message = self._inbox.popleft()
-        self._inbox_bytes -= len(message.payload)
-        return message
+        return await self.inbox.read()
 
     async def serve(self, handler: Handler) -> None:
         """Call `handler` with every message, in the order they come, until this side ends it.
@@ -65,18 +53,7 @@ class VirtualPipe(ABC):
         Raises:
             Exception: whatever `handler` raised first.
         """
-        while self._inbox:
-            message = await self.read()
-            handler(message.code, message.payload)
-        self._handler = handler
-        try:
-            while self._ended is None and self._failure is None:
-                self._wakeup.clear()
-                await self._wakeup.wait()
-        finally:
-            self._handler = None
-        if self._failure is not None:
-            raise self._failure
+        await self.inbox.serve(handler)
 
     def send_nowait(self, code: int, payload: bytes) -> None:
         """Send a message, without waiting and without hearing what becomes of it.
@@ -100,10 +77,10 @@ class VirtualPipe(ABC):
 
     @property
     def closed(self) -> bool:
-        return self._ended is not None
+        return self.inbox.ended is not None
 
     def _encode(self, code: int, payload: bytes) -> bytes:
-        if self._ended is not None:
+        if self.closed:
             raise PeerDisconnected("connection closed", by_remote=False)
         if not 0 <= code < self.protocol.length:
             raise LocalProtocolError(
@@ -124,32 +101,20 @@ class VirtualPipe(ABC):
             MalformedMessage: not a code of this protocol.
             LocalProtocolError: the protocol does not read, and too much waits already.
         """
-        if self._ended is not None:
+        if self.closed:
             return
         if message.code >= self.protocol.length:
             raise MalformedMessage(f"{self.protocol.name}: invalid message code: {message.code}")
-        if self._handler is not None:
-            if self._failure is None:
-                try:
-                    self._handler(message.code, message.payload)
-                except Exception as error:  # whatever a protocol raises ends its run, in serve()
-                    self._failure = error
-                    self._wakeup.set()
+        inbox, received = self.inbox, Message(message.code, message.payload)
+        if inbox.hand_over(received):
             return
-        size = len(message.payload)
-        if len(self._inbox) >= MAX_INBOX_MESSAGES or self._inbox_bytes + size > MAX_INBOX_BYTES:
-            raise LocalProtocolError(f"{self.protocol.name} reads too slowly: {len(self._inbox)} messages wait")
-        self._inbox.append(Message(message.code, message.payload))
-        self._inbox_bytes += size
-        self._wakeup.set()
+        if len(inbox) >= MAX_INBOX_MESSAGES or inbox.size_bytes + len(received.payload) > MAX_INBOX_BYTES:
+            raise LocalProtocolError(f"{self.protocol.name} reads too slowly: {len(inbox)} messages wait")
+        inbox.put(received)
 
     def end(self, why: PeerDisconnected) -> None:
         """No more messages come or go, also none of those that wait. A second time does nothing."""
-        if self._ended is None:
-            self._ended = why
-            self._inbox.clear()
-            self._inbox_bytes = 0
-            self._wakeup.set()
+        self.inbox.end(why, drop=True)
 
 
 @dataclass(eq=False, slots=True)

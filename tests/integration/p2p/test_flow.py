@@ -84,7 +84,7 @@ async def test_a_protocol_that_does_not_read_blocks_the_sender(start: Start) -> 
     for _ in range(100):  # nothing moves any more, however long the loop turns
         await asyncio.sleep(0)
     assert sender.sent == blocked_at
-    waiting = b.peers[0].pipes["echo"]._inbox_bytes
+    waiting = b.peers[0].pipes["echo"].inbox.size_bytes
     assert MAX_INBOX_BYTES <= waiting < MAX_INBOX_BYTES + 2 * len(payloads[0])
     collector.go.set()
     await until(lambda: len(collector.payloads) == 400, timeout_s=20)

@@ -59,12 +59,12 @@ async def test_what_waits_unread_is_bounded_in_bytes_and_nothing_is_lost(start: 
     async with live_peer(server.node, KEY, ECHO_CAPS) as peer:
         for _ in range(count):
             peer.send(BASE_LENGTH + PING, BIG)
-        await until(lambda: bool(pipes) and pipes[0]._inbox_bytes >= MAX_INBOX_BYTES)
+        await until(lambda: bool(pipes) and pipes[0].inbox.size_bytes >= MAX_INBOX_BYTES)
         # Whatever else arrives in the meantime must not be unpacked.
         for _ in range(20):
             await asyncio.sleep(0)
-        assert pipes[0]._inbox_bytes < MAX_INBOX_BYTES + len(BIG)
-        assert len(pipes[0]._inbox) < MAX_INBOX_MESSAGES
+        assert pipes[0].inbox.size_bytes < MAX_INBOX_BYTES + len(BIG)
+        assert len(pipes[0].inbox) < MAX_INBOX_MESSAGES
         go.set()
         await until(lambda: len(got) == count)
         assert got == [len(BIG)] * count

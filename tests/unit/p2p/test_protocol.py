@@ -10,8 +10,9 @@ import pytest
 from node.disconnect import DisconnectReason
 from node.errors import LocalProtocolError, PeerDisconnected
 from node.events import Kind
+from node.p2p.inbox import Message
 from node.p2p.peer import Peer
-from node.p2p.protocol import MAX_INBOX_MESSAGES, Message, MessagePipe, Protocol
+from node.p2p.protocol import MAX_INBOX_MESSAGES, MessagePipe, Protocol
 
 OFFSET = 20
 GONE = PeerDisconnected("client quitting", reason=DisconnectReason.QUITTING)

@@ -8,7 +8,8 @@ import pytest
 
 from node.disconnect import DisconnectReason
 from node.errors import LocalProtocolError, MalformedMessage, PeerDisconnected
-from node.p2p.protocol import Message, Pipe, Protocol, RemotePeer
+from node.p2p.inbox import Message
+from node.p2p.protocol import Pipe, Protocol, RemotePeer
 from node.pss import pipe as module
 from node.pss.pipe import VirtualPeer, VirtualPipe, run_virtual
 from node.pss.protocol_message import ProtocolMessage
