@@ -11,6 +11,8 @@ from node.enode import IPAddress, Node, parse_ip
 from node.networks import Network
 from node.p2p.protocol import Protocol
 
+LOOPBACK = parse_ip("127.0.0.1")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
@@ -23,8 +25,8 @@ class ServerConfig:
     protocols: Sequence[Protocol] = ()
     listen_addr: str = ""
     """``host:port`` for TCP; an empty host means all interfaces, port 0 lets the system choose, "" does not listen."""
-    advertise_ip: IPAddress = field(default_factory=lambda: parse_ip("127.0.0.1"))
-    """The address others should dial."""
+    advertise_ip: IPAddress | None = None
+    """The address others should dial; None for the one we listen on, or 127.0.0.1 if that is no single one."""
     max_peers: int = 50
     max_pending_peers: int = 50
     """Inbound connections in setup at the same time; accepting pauses above."""
@@ -41,6 +43,18 @@ class ServerConfig:
     dial_ratio: int = 3
     """One in so many peers may be found and dialed; 0 means 3."""
     discovery_intervals: Intervals = field(default_factory=Intervals)
+
+    @property
+    def own_ip(self) -> IPAddress:
+        """The address that our record and our enode URL give."""
+        if self.advertise_ip is not None:
+            return self.advertise_ip
+        host = self.listen_addr.rpartition(":")[0]
+        try:
+            ip = parse_ip(host.strip("[]"))
+        except ValueError:
+            return LOOPBACK
+        return LOOPBACK if ip.is_unspecified else ip
 
     @property
     def max_dialed(self) -> int:

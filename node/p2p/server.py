@@ -31,6 +31,8 @@ from node.tasks import TaskOwner
 __all__ = ["Server", "ServerConfig"]
 log = logging.getLogger(__name__)
 
+CONNECT_TIMEOUT_S = 15.0
+"""How long :meth:`Server.connect` waits; as long as one attempt to dial may take."""
 STOP_TIMEOUT_S = 1.5
 """For peers to be told and torn down on stop; SIGTERM has to end a node in two seconds."""
 
@@ -56,7 +58,7 @@ class Server:
         """Running, unless it is switched off."""
         self._listener: Listener | None = None
         self._port = self._udp_port = 0
-        self._record = make_record(self.key, seq=1, ip=config.advertise_ip)
+        self._record = make_record(self.key, seq=1, ip=config.own_ip)
         self._peers: dict[NodeId, Peer] = {}
         self._links: set[Link] = set()
         self._trusted = {node.id for node in config.trusted_nodes}
@@ -88,7 +90,7 @@ class Server:
             self._tasks.spawn(self._listener.run(), name="p2p accept")
         if udp is not None:
             self._udp_port = udp.getsockname()[1]
-        self._record = make_record(self.key, seq=1, ip=self.config.advertise_ip, tcp=self._port, udp=self._udp_port)
+        self._record = make_record(self.key, seq=1, ip=self.config.own_ip, tcp=self._port, udp=self._udp_port)
         if udp is not None:
             await self._discover(udp)
         self.running = True
@@ -198,6 +200,32 @@ class Server:
         self._dialer.add(node, control=control, immediately=immediately and is_lan(node.ip))
         self._dial_wakeup.set()
 
+    async def connect(self, node: Node, *, timeout_s: float = CONNECT_TIMEOUT_S) -> Peer:
+        """Like :meth:`add_peer`, then wait for the connection.
+
+        Raises:
+            DialFailed: as :meth:`add_peer`, or no connection in time; with what the last attempt failed of.
+        """
+        failure = f"not connected within {timeout_s:g} s"
+        async with self.events.stream(Kind.ADD, Kind.DIAL_FAILED) as events:
+            self.add_peer(node, immediately=True)
+            try:
+                async with asyncio.timeout(timeout_s):
+                    while (peer := self._peers.get(node.id)) is None:
+                        event = await anext(events)
+                        if event.kind is Kind.DIAL_FAILED and event.peer == node.id.hex():
+                            failure = event.reason
+            except TimeoutError:
+                raise DialFailed(node.url, failure) from None
+        return peer
+
+    async def wait_peer(self) -> Peer:
+        """The first peer that is connected: one that is there already, or the next one to come."""
+        async with self.events.stream(Kind.ADD) as events:
+            while not self._peers:
+                await anext(events)
+        return next(iter(self._peers.values()))
+
     def keeps(self, node_id: NodeId) -> bool:
         """Whether the node is on the list of those to stay connected with."""
         return node_id in self._dialer
@@ -240,7 +268,7 @@ class Server:
             "name": self.config.name,
             "enode": self.node.url,
             "enr": self._record.text,
-            "ip": str(self.config.advertise_ip),
+            "ip": str(self.config.own_ip),
             "ports": {"discovery": self._udp_port, "listener": self._port},
             "listenAddr": self.listen_addr,
             "protocols": protocols,

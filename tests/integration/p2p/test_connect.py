@@ -9,6 +9,7 @@ import pytest
 from node.devp2p.messages import BaseCode, encode_disconnect
 from node.disconnect import DisconnectReason
 from node.enode import Node, parse_ip
+from node.errors import DialFailed
 from node.events import Kind
 from node.p2p import dialer
 from node.p2p.peer import Peer
@@ -49,6 +50,20 @@ async def test_a_dialer_need_not_listen_and_nobody_needs_protocols(start: Start)
     a.add_peer(b.node)
     await until(lambda: one_connection(a, b))
     assert a.listen_addr == ""
+
+
+async def test_connect_gives_the_peer_or_says_why_not(start: Start) -> None:
+    a, b = await start(1, make_protocol()), await start(2, make_protocol())
+    waiting = asyncio.create_task(b.wait_peer())
+    peer = await a.connect(b.node)
+    assert peer is a.peer(b.id)
+    assert await a.connect(b.node) is peer, "connected already"
+    assert (await waiting).id == a.id == (await b.wait_peer()).id
+    stranger = make_key(9).public
+    with pytest.raises(DialFailed, match=r"dialing enode://.*: .*(refused|Connect call failed)"):
+        await a.connect(Node(stranger, parse_ip("127.0.0.1"), 1, 1), timeout_s=0.3)
+    with pytest.raises(DialFailed, match="that is this node"):
+        await a.connect(a.node)
 
 
 async def test_peers_info(start: Start) -> None:
