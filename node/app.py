@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.config import Options, client_name
+from node.config import DEFAULT_NETWORK_ID, Options, client_name
 from node.crypto.secp256k1 import PrivateKey
 from node.p2p.server import ServerConfig
 from node.pss.service import PssService
@@ -17,41 +17,58 @@ BZZ_KEY_FILE = "bzzkey"
 
 
 def build_node(options: Options) -> ServiceNode:
-    """A service node with the overlay and pss on it, not started yet."""
-    node = ServiceNode(
-        NodeConfig(
-            name=INSTANCE_NAME,
-            client_name=client_name(),
-            data_dir=options.data_dir,
-            ipc_path=options.ipc_path,
-            http=options.http,
-            ws=options.ws,
-            p2p=ServerConfig(
-                private_key=options.node_key,
-                listen_addr=options.listen_addr,
-                advertise_ip=options.advertise_ip,
-                max_peers=options.max_peers,
-                static_nodes=options.bootnodes,
-                no_discovery=not options.discovery,
-                bootstrap_nodes=[node for node in options.bootnodes if node.udp],
-                no_dial=True,  # the overlay chooses its peers itself (spec 05 section 8)
-            ),
-        )
+    """The node that ``pss-node`` runs, not started yet."""
+    config = NodeConfig(
+        name=INSTANCE_NAME,
+        client_name=client_name(),
+        data_dir=options.data_dir,
+        ipc_path=options.ipc_path,
+        http=options.http,
+        ws=options.ws,
+        p2p=ServerConfig(
+            private_key=options.node_key,
+            listen_addr=options.listen_addr,
+            advertise_ip=options.advertise_ip,
+            max_peers=options.max_peers,
+            static_nodes=options.bootnodes,
+            no_discovery=not options.discovery,
+            bootstrap_nodes=[node for node in options.bootnodes if node.udp],
+            no_dial=True,  # the overlay chooses its peers itself (spec 05 section 8)
+        ),
     )
-    key: PrivateKey | None = options.bzz_key
+    return make_pss_node(
+        config,
+        bzz_key=options.bzz_key,
+        network_id=options.network_id,
+        light=options.light,
+        auto_connect=options.auto_connect,
+    )
+
+
+def make_pss_node(
+    config: NodeConfig,
+    *,
+    bzz_key: PrivateKey | None = None,
+    network_id: int = DEFAULT_NETWORK_ID,
+    light: bool = False,
+    auto_connect: bool = True,
+) -> ServiceNode:
+    """A service node with the overlay and pss on it, not started yet. More services can be registered.
+
+    Args:
+        config: endpoints, data directory, p2p settings.
+        bzz_key: overlay and pss identity; None for that in the data directory, or a new one where there is none.
+        network_id, light, auto_connect: as in :class:`OverlayService`.
+    """
+    node = ServiceNode(config)
+    key = bzz_key
 
     def overlay(context: ServiceContext) -> Service:
         nonlocal key
         if key is None:
-            assert context.instance_dir is not None
-            key = load_or_create_key(context.instance_dir / BZZ_KEY_FILE)
-        return OverlayService(
-            context,
-            key=key.public,
-            network_id=options.network_id,
-            light=options.light,
-            auto_connect=options.auto_connect,
-        )
+            directory = context.instance_dir
+            key = load_or_create_key(directory / BZZ_KEY_FILE) if directory else PrivateKey.generate()
+        return OverlayService(context, key=key.public, network_id=network_id, light=light, auto_connect=auto_connect)
 
     def pss(context: ServiceContext) -> Service:
         assert key is not None

@@ -106,16 +106,30 @@ class EventBus:
         for listener in tuple(self._listeners):
             listener(event)
 
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with every event from now on.
+
+        Returns:
+            What ends it; calling that a second time does nothing.
+        """
+        self._listeners.append(listener)
+        self.active = True
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+                self.active = bool(self._listeners) or self._history is not None
+
+        return stop
+
     @contextlib.contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
         """Call `listener` with every event while the block runs."""
-        self._listeners.append(listener)
-        self.active = True
+        stop = self.listen(listener)
         try:
             yield
         finally:
-            self._listeners.remove(listener)
-            self.active = bool(self._listeners) or self._history is not None
+            stop()
 
     @contextlib.asynccontextmanager
     async def stream(self, *kinds: Kind) -> AsyncIterator[AsyncIterator[NodeEvent]]:

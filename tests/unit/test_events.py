@@ -123,3 +123,14 @@ async def test_streams_do_not_take_events_from_each_other() -> None:
     async with bus.stream() as one, bus.stream() as two:
         bus.emit(Kind.ADD)
         assert (await anext(one)).seq == (await anext(two)).seq == 1
+
+
+def test_a_listener_goes_on_until_it_is_stopped() -> None:
+    bus, heard = EventBus(), []
+    stop = bus.listen(heard.append)
+    bus.emit(Kind.ADD)
+    stop()
+    stop()
+    bus.emit(Kind.ADD)
+    assert [event.kind for event in heard] == [Kind.ADD]
+    assert not bus.active
