@@ -44,7 +44,7 @@ class Board:
         async with self._changed:
             await self._changed.wait_for(lambda: self._gone or (who, what) in self._facts)
             if (who, what) not in self._facts:
-                raise BoardGone(f"waiting for {what} of {who}")
+                raise BoardGone(f"the board is gone: waiting for {what} of {who}")
             return self._facts[who, what]
 
     async def close(self) -> None:

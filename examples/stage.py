@@ -102,6 +102,8 @@ def play(*roles: Role) -> None:
         parser.error(f"no actor {arguments.role!r}; there are: {', '.join(names)}")
     if bool(arguments.role) != bool(arguments.board):
         parser.error("--role and --board go together")
+    if arguments.board and not arguments.board.rpartition(":")[2].isdigit():
+        parser.error(f"--board {arguments.board!r}: expected HOST:PORT")
     level = logging.DEBUG if arguments.verbose else logging.ERROR
     logging.basicConfig(level=level, format=LOG_FORMAT, stream=sys.stderr)
     logging.getLogger("asyncio").setLevel(logging.INFO)

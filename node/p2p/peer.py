@@ -114,6 +114,7 @@ class Peer:
 
         The `add` event is out before any protocol starts, `drop` after all have returned.
         """
+        log.debug("%s connected: %s %s", self, self.name, " ".join(map(str, self.caps)))
         self.emit(Kind.ADD)
         tasks = [
             asyncio.create_task(self._run_protocol(pipe), name=f"{name} with {self.id.hex()[:8]}")
@@ -129,6 +130,7 @@ class Peer:
             for pipe in self.pipes.values():
                 pipe.end(_as_disconnect(reason, error))
             await _finish_all(tasks)
+            log.debug("%s is gone: %s", self, _text_of(error))
             self.emit(Kind.DROP, reason=_text_of(error))
 
     async def _run_protocol(self, pipe: MessagePipe) -> None:

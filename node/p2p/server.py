@@ -94,6 +94,7 @@ class Server:
         if udp is not None:
             await self._discover(udp)
         self.running = True
+        log.debug("%s runs at %s", self.config.name or "the server", self.node.url)
         for node in self.config.static_nodes:
             self._dialer.add(node, control=True)
         self._tasks.spawn(self._dial_loop(), name="p2p dial")
@@ -312,6 +313,7 @@ class Server:
         loop = asyncio.get_running_loop()
         node = dial.node
         peer_id = node.id.hex()
+        log.debug("dialing %s", node.url)
         self.events.emit(Kind.DIAL, peer=peer_id, remote=f"{node.ip}:{node.tcp}", control=dial.control)
         failure: Exception | None
         try:
