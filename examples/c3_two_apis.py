@@ -44,8 +44,8 @@ async def node(me: Actor) -> None:
         async with stack:
             for kind, endpoint in (
                 ("ipc", str(config.ipc_endpoint)),
-                ("http", stack.http_endpoint),
-                ("ws", stack.ws_endpoint),
+                ("http", stack.endpoints.http.url),
+                ("ws", stack.endpoints.ws.url),
             ):
                 async with await RPCClient.connect(endpoint) as client:
                     number = await client.call("foo_get")

@@ -35,7 +35,7 @@ async def alice(me: Actor) -> None:
     ping = Ping(responder=False, incoming=pongs)
     async with pss_node(me, ws=EndpointConfig(host=me.host, modules=["pss"])) as node:
         key = await prepare(node, bob, ping)
-        async with await PssClient.connect(node.service_node.ws_endpoint) as client:
+        async with await PssClient.connect(node.service_node.endpoints.ws.url) as client:
             await client.run_protocol(ping.protocol)
             await me.learn(bob, "mounted")
             await client.add_peer(key, bytes.fromhex((await me.learn(bob, "address"))[2:]), ping.protocol)

@@ -106,7 +106,7 @@ class PssAPI(KademliaAPI):
     def send_sym(self, key_id: str, topic: TopicHex, message: HexBytes) -> None:
         self._pss.send_symmetric(key_id, Topic(topic), bytes(message))
 
-    def send_raw(self, address: PrefixedHex, topic: TopicHex, message: HexBytes) -> None:
+    def send_raw(self, address: HexBytes, topic: TopicHex, message: HexBytes) -> None:
         _not_empty(message)
         self._pss.send_raw(bytes(address), Topic(topic), bytes(message))
 

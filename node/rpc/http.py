@@ -137,6 +137,15 @@ class HTTPServer:
         """
         self.port = await self._listener.start(self.host, self.port)
 
+    async def refuse(self) -> None:
+        """Stop listening and answer no further requests on the connections there are."""
+        self._stopped = True
+        await self._listener.refuse()
+
+    async def drain(self) -> None:
+        """After `refuse`: until the requests that came before are answered."""
+        await self._listener.wait_idle()
+
     async def close(self) -> None:
         """Stop listening, cut the connections and wait for their calls to end."""
         self._stopped = True

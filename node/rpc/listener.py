@@ -1,6 +1,7 @@
 """A bare aiohttp server, as the HTTP and WebSocket endpoints use it: every path goes to one handler.
 
-It owns the tasks of requests that are being handled: closing cancels them and waits until they are over.
+It owns the tasks of requests that are being handled: closing cancels them and waits until they are over. Who wants
+them answered calls `refuse` and `wait_idle` first.
 Deliberately unknown here: what is served. aiohttp is imported when it starts.
 """
 
@@ -23,6 +24,9 @@ LINGER_S = 0.5
 SHUTDOWN_S = 0.1
 """What aiohttp may take to close connections that handle no request. Source: ours; to aiohttp 0 means for ever."""
 
+MAX_PORT = 65535
+"""Highest TCP port."""
+
 
 class Listener:
     """A listening TCP endpoint.
@@ -36,6 +40,8 @@ class Listener:
         self._handler, self._idle_s = handler, idle_s
         self._runner: web.ServerRunner | None = None
         self._running: set[asyncio.Task[object]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def start(self, host: str, port: int) -> int:
         """Bind and listen; the port, which matters when 0 was asked for.
@@ -45,16 +51,30 @@ class Listener:
         """
         from aiohttp import web
 
+        if not 0 <= port <= MAX_PORT:
+            raise ConfigError(f"listen tcp: address {port}: invalid port")
         server = web.Server(self._handle, access_log=None, keepalive_timeout=self._idle_s, lingering_time=LINGER_S)
         runner = web.ServerRunner(server, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, host, port).start()
-        except OSError as error:
+        except BaseException as error:
             await runner.cleanup()
-            raise ConfigError(f"listen tcp {host}:{port}: {error.strerror or error}") from error
+            if isinstance(error, (OSError, ValueError)):  # the second is for a host that no name can be
+                raise ConfigError(f"listen tcp {host}:{port}: {getattr(error, 'strerror', None) or error}") from error
+            raise
         self._runner = runner
         return int(runner.addresses[0][1])
+
+    async def refuse(self) -> None:
+        """Stop listening; the connections there are go on until `close`."""
+        if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+
+    async def wait_idle(self) -> None:
+        """Until no request is being handled."""
+        await self._idle.wait()
 
     async def close(self) -> None:
         """Stop listening, cut all connections."""
@@ -74,10 +94,13 @@ class Listener:
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
+        self._idle.clear()
         try:
             return await self._handler(request)
         finally:
             self._running.discard(task)
+            if not self._running:
+                self._idle.set()
 
 
 def plain_text(status: int, text: str) -> web.Response:

@@ -207,6 +207,11 @@ class Registry:
         """Namespace -> version, which is `rpc_modules`."""
         return {name: API_VERSION for name in sorted(self._namespaces | {"rpc"}) if self._shows(name)}
 
+    def names(self) -> tuple[list[str], list[tuple[str, str]]]:
+        """Everything that is shown: wire names of methods, and namespace and name of each subscription."""
+        methods = {name for name in [*self._methods, "rpc_modules"] if self.method(name) is not None}
+        return sorted(methods), sorted(key for key in self._subscriptions if self._shows(key[0]))
+
     def method(self, wire_name: str) -> Method | None:
         """The callable for a wire name, None when there is none or it is not shown."""
         found = self._methods.get(wire_name)

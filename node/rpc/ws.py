@@ -109,6 +109,8 @@ class WSServer:
         self.host, self.port = host, port
         self._registry = registry.restricted(modules)
         self._origins = tuple(origins)
+        self._sessions: set[Session] = set()
+        self._refusing = False
         self._listener = Listener(self._handle, idle_s=HTTPTimeouts().idle_s)
 
     async def __aenter__(self) -> Self:
@@ -125,6 +127,17 @@ class WSServer:
             ConfigError: the address cannot be bound.
         """
         self.port = await self._listener.start(self.host, self.port)
+
+    async def refuse(self) -> None:
+        """Stop listening and read no further messages; the connections end when their running calls are answered."""
+        self._refusing = True
+        await self._listener.refuse()
+        for session in list(self._sessions):
+            session.receive_eof()
+
+    async def drain(self) -> None:
+        """After `refuse`: until all connections have ended."""
+        await self._listener.wait_idle()
 
     async def close(self) -> None:
         """Stop listening, cut all connections without close frames and wait for their calls to end."""
@@ -146,11 +159,15 @@ class WSServer:
             return socket
         outlet = FrameOutlet(socket, transport.close)
         session = Session(self._registry, outlet)
+        if self._refusing:  # it was being set up meanwhile
+            session.receive_eof()
+        self._sessions.add(session)
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(outlet.run())
             try:
                 await serve_frames(socket, session)
             finally:
+                self._sessions.discard(session)
                 transport.close()
                 writer.cancel()
                 session.abort()

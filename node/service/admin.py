@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from node.crypto.keccak import keccak256
@@ -10,8 +11,9 @@ from node.errors import DialFailed
 from node.events import Kind, NodeEvent
 from node.p2p.server import Server
 from node.rpc.encoding import HexBytes
-from node.rpc.registry import subscription
+from node.rpc.registry import rpc_method, subscription
 from node.rpc.subscriptions import Notifier
+from node.service.endpoints import EndpointConfig, Endpoints
 from node.service.service import ServiceError
 
 if TYPE_CHECKING:
@@ -32,6 +34,13 @@ class AdminAPI:
         if not self._p2p.running:
             raise ServiceError("node not started")
         return self._p2p
+
+    @property
+    def _endpoints(self) -> Endpoints:
+        # Not before the node has opened its own: an early caller would be in the way.
+        if not (self._p2p.running and self._node.running):
+            raise ServiceError("node not started")
+        return self._node.endpoints
 
     def node_info(self) -> dict[str, Any]:
         return self._server.node_info()
@@ -64,6 +73,53 @@ class AdminAPI:
 
     def remove_trusted_peer(self, url: str) -> bool:
         self._server.remove_trusted_peer(_parse(url).id)
+        return True
+
+    # -- endpoints; what is left out is as in the node's settings
+
+    @rpc_method("startRPC")
+    async def start_rpc(
+        self, host: str | None, port: int | None, cors: str | None, apis: str | None, vhosts: str | None
+    ) -> bool:
+        """Open the HTTP endpoint.
+
+        Args:
+            cors, apis, vhosts: comma lists of origins, namespaces and host names. The reference takes `host` for
+                `vhosts`, whatever is given.
+
+        Raises:
+            ServiceError: node not started; `HTTP RPC already running on <endpoint>`.
+            ConfigError: the address cannot be bound.
+        """
+        http = self._endpoints.http
+        await http.open(_override(http.config, host, port, origins=cors, modules=apis, virtual_hosts=vhosts))
+        return True
+
+    @rpc_method("stopRPC")
+    async def stop_rpc(self) -> bool:
+        """Close the HTTP endpoint.
+
+        Raises:
+            ServiceError: node not started; `HTTP RPC not running`.
+        """
+        await self._endpoints.http.stop()
+        return True
+
+    @rpc_method("startWS")
+    async def start_ws(self, host: str | None, port: int | None, origins: str | None, apis: str | None) -> bool:
+        """Open the WebSocket endpoint. Arguments and errors are like those of `start_rpc`."""
+        ws = self._endpoints.ws
+        await ws.open(_override(ws.config, host, port, origins=origins, modules=apis))
+        return True
+
+    @rpc_method("stopWS")
+    async def stop_ws(self) -> bool:
+        """Close the WebSocket endpoint.
+
+        Raises:
+            ServiceError: node not started; `WebSocket RPC not running`.
+        """
+        await self._endpoints.ws.stop()
         return True
 
     @subscription("peerEvents")
@@ -112,3 +168,15 @@ def _parse(url: str) -> Node:
         return parse_node(url)
     except InvalidEnode as error:
         raise InvalidEnode(f"invalid enode: {error}") from None
+
+
+def _override(config: EndpointConfig, host: str | None, port: int | None, **lists: str | None) -> EndpointConfig:
+    """The settings with what was given in place of theirs; comma lists may have spaces and empty places."""
+    changes: dict[str, Any] = {
+        name: tuple(filter(None, map(str.strip, text.split(",")))) for name, text in lists.items() if text is not None
+    }
+    if host is not None:
+        changes["host"] = host
+    if port is not None:
+        changes["port"] = port
+    return replace(config, **changes)

@@ -23,7 +23,7 @@ from node.rpc.ipc import IPCServer
 from node.rpc.registry import Registry
 from node.service.admin import AdminAPI, Web3API
 from node.service.datadir import InstanceDir
-from node.service.endpoints import EndpointConfig, http_endpoint, ws_endpoint
+from node.service.endpoints import EndpointConfig, Endpoints, make_endpoints
 from node.service.service import API, S, Service, ServiceConstructor, ServiceContext, ServiceError, find_service
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ class ServiceNode:
         self._constructors: list[ServiceConstructor] = []
         self._services: list[Service] = []
         self._server: Server | None = None
+        self._endpoints: Endpoints | None = None
         self._running: contextlib.AsyncExitStack | None = None
         self._stopped = asyncio.Event()
         self._stopped.set()
@@ -142,16 +143,18 @@ class ServiceNode:
             API("web3", Web3API(server), public=True),
             *(api for service in self._services for api in service.apis()),
         ]
+        public = [api.namespace for api in apis if api.public]
         self.registry = Registry()
         for api in apis:
             self.registry.register(api.namespace, api.service, methods=api.methods)
         if self.config.ipc_endpoint is not None:
             await undo.enter_async_context(IPCServer(self.registry, self.config.ipc_endpoint))
-        public = [api.namespace for api in apis if api.public]
-        if self.config.http is not None:
-            await undo.enter_async_context(http_endpoint(self.registry, self.config.http, public))
-        if self.config.ws is not None:
-            await undo.enter_async_context(ws_endpoint(self.registry, self.config.ws, public))
+        self._endpoints = make_endpoints(self.registry, public, http=self.config.http, ws=self.config.ws)
+        undo.callback(self._forget_endpoints)
+        for endpoint, config in zip(self._endpoints, (self.config.http, self.config.ws), strict=True):
+            await undo.enter_async_context(endpoint)
+            if config is not None:
+                await endpoint.open()
 
     async def _stop_service(self, service: Service) -> None:
         # One that fails must not keep the others from being stopped.
@@ -162,6 +165,9 @@ class ServiceNode:
 
     def _forget_server(self) -> None:
         self._server = None
+
+    def _forget_endpoints(self) -> None:
+        self._endpoints = None
 
     async def stop(self) -> None:
         """Stop endpoints, services in reverse, then the p2p server.
@@ -206,6 +212,17 @@ class ServiceNode:
         if self._server is None:
             raise ServiceError("node not started")
         return self._server
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The HTTP and the WebSocket endpoint, open or not.
+
+        Raises:
+            ServiceError: node not started.
+        """
+        if self._endpoints is None:
+            raise ServiceError("node not started")
+        return self._endpoints
 
     @property
     def services(self) -> Sequence[Service]:

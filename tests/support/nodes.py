@@ -17,6 +17,7 @@ from node.events import Kind
 from node.p2p.server import ServerConfig
 from node.pss.handlers import Delivery
 from node.pss.service import PssService
+from node.service.endpoints import EndpointConfig
 from node.service.service import Service
 from node.service.stack import NodeConfig, ServiceNode
 from node.swarm.address import BzzAddr
@@ -78,35 +79,43 @@ class LabNode:
 async def lab_node(
     number: int,
     *,
+    key: PrivateKey | None = None,
     auto_connect: bool = False,
     light: bool = False,
     network_id: int = NETWORK_ID,
     bootnodes: Sequence[Node] = (),
     data_dir: Path | None = None,
     ipc_path: str = "",
+    http: EndpointConfig | None = None,
+    ws: EndpointConfig | None = None,
     services: Sequence[Any] = (),
     **p2p: Any,
 ) -> AsyncIterator[LabNode]:
-    """A node on a free port of 127.0.0.1; the same number gives the same keys. `p2p` goes to ServerConfig."""
+    """A node on a free port of 127.0.0.1; the same number gives the same keys, but for a bzz `key` that is given. `p2p`
+    goes to ServerConfig."""
     config = NodeConfig(
         name="pss",
         client_name=f"node-{number}",
         data_dir=data_dir,
         ipc_path=ipc_path,
+        http=http,
+        ws=ws,
         p2p=ServerConfig(private_key=make_key(number), listen_addr="127.0.0.1:0", static_nodes=tuple(bootnodes), **p2p),
     )
-    node, key = ServiceNode(config), bzz_key(number)
+    node, own_key = ServiceNode(config), key or bzz_key(number)
 
     def overlay(context: Any) -> Service:
-        return OverlayService(context, key=key.public, network_id=network_id, light=light, auto_connect=auto_connect)
+        return OverlayService(
+            context, key=own_key.public, network_id=network_id, light=light, auto_connect=auto_connect
+        )
 
     node.register(overlay)
-    node.register(lambda context: PssService(context, key=key))
+    node.register(lambda context: PssService(context, key=own_key))
     for constructor in services:
         node.register(constructor)
     with recording(node.events) as events:
         async with node:
-            yield LabNode(node, key, events)
+            yield LabNode(node, own_key, events)
 
 
 async def connect(a: LabNode, b: LabNode) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nodes import lab_node
 from tests.support.processes import pss_node
 
 MODULES = "admin,pss,web3,hive"
@@ -25,7 +26,7 @@ def free_port() -> int:
 async def test_web3_is_a_client(tmp_path: Path, transport: str) -> None:
     http, ws = free_port(), free_port()
     flags = ["--http", "--httpport", str(http), "--httpapi", MODULES, "--ws", "--wsport", str(ws), "--wsapi", MODULES]
-    async with pss_node(tmp_path, *flags) as node:
+    async with pss_node(tmp_path, *flags) as node, lab_node(2) as other:
         endpoint = {"ipc": str(node.ipc), "http": f"http://127.0.0.1:{http}", "ws": f"ws://127.0.0.1:{ws}"}[transport]
         script = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -33,6 +34,7 @@ async def test_web3_is_a_client(tmp_path: Path, transport: str) -> None:
             "tests.support.web3_client",
             transport,
             endpoint,
+            other.enode.url,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
