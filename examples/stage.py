@@ -60,14 +60,19 @@ class Actor:
         for name in self._cast:
             await self._board.get(name, where)
 
-    # -- for the trace
+    # -- for `lab chapter`
 
     def watch(self, events: EventBus, node_id: str) -> None:
-        """Let ``lab chapter`` see what becomes of this node's pss messages."""
+        """Let it see what becomes of this node's pss messages."""
         if not self._as_json:
             return
         self._print({"node_id": node_id})
         events.listen(self._report)
+
+    def leave(self) -> None:
+        """Let it know that this part was played to its end."""
+        if self._as_json:
+            self._print({"end": True})
 
     def _report(self, event: NodeEvent) -> None:
         if event.kind.startswith("pss."):
@@ -123,12 +128,17 @@ async def _play(roles: Sequence[Role], arguments: argparse.Namespace) -> None:
             for role in roles:
                 if arguments.role in (None, role.__name__):
                     actor = Actor(role.__name__, names, board, arguments.host, as_json=arguments.json)
-                    group.create_task(role(actor))
+                    group.create_task(_perform(role, actor))
     except ExceptionGroup as failures:
         # The first one that failed; the others were only cancelled.
         raise failures.exceptions[0] from None
     except TimeoutError:
         raise TimeoutError(f"not through after {PLAY_TIMEOUT_S:g} s") from None
+
+
+async def _perform(role: Role, actor: Actor) -> None:
+    await role(actor)
+    actor.leave()
 
 
 @contextlib.asynccontextmanager

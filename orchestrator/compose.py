@@ -15,6 +15,7 @@ import yaml
 
 from node.enode import Node
 from orchestrator import labels
+from orchestrator.errors import LabFileError
 from orchestrator.spec import LabSpec, NodeSpec
 from orchestrator.topology import DEFAULT_MAX_PEERS, max_peers_for
 
@@ -54,7 +55,16 @@ def export_compose(spec: LabSpec) -> str:
     """The Compose file of a lab.
 
     Nodes on their own subnet, in the order of the lab; the same spec gives the same text.
+
+    Raises:
+        LabFileError: a node is of kind reference; what it needs, keys as files and a control network, is not in there.
     """
+    foreign = [node.name for node in spec.nodes if node.reference]
+    if foreign:
+        raise LabFileError(
+            f"a Compose file cannot hold nodes of kind reference: {', '.join(foreign)}",
+            hint="lab up runs them; or give them another kind",
+        )
     subnet = subnet_for(spec)
     addresses = {node.name: subnet[FIRST_HOST + index] for index, node in enumerate(spec.nodes)}
     document = {

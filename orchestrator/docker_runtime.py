@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import labels, subnets
+from orchestrator import docker_reference, labels, subnets
 from orchestrator.engine import Engine
 from orchestrator.errors import LabNotReady, OrchestratorError, PreflightError, RuntimeUnavailable
 from orchestrator.image import ensure_image
@@ -65,6 +65,7 @@ class DockerRuntime:
         self._spec, self._report = spec, report
         if not self._find_networks():
             self._the_image()
+            docker_reference.ensure_images(self._engine, spec, report)
             report("networks and gateway")
             self._make_networks(len(spec.nodes))
             self._start_gateway()
@@ -72,25 +73,34 @@ class DockerRuntime:
     def start_node(self, node: NodeSpec) -> None:
         existing = self._find(node.name)
         if existing is not None:
+            if node.reference is not None:
+                docker_reference.put_keys(existing, node, uid=NODE_UID)  # its maker may have been killed before
             self._join_control(existing, ipv4_address=self._ip("control", node), aliases=[node.name])
-            existing.start()
+            self._start(existing, node)
             return
         spec = self._the_spec
+        if node.reference is None:
+            image, own = self._the_image(), self._own_settings(node)
+        else:
+            image = node.reference.image
+            own = docker_reference.settings(node.reference, self._placeholders(node), uid=NODE_UID)
         container = self._create(
             f"lab-{self._lab_id}-{node.name}",
             labels.for_node(spec, self._lab_id, node),
+            image=image,
             hostname=node.name,
-            environment=self._environment(node),
             network=self._network_name("data"),
             ip=self._ip("data", node),
             mem_limit=f"{spec.limits.memory_mb}m",
             memswap_limit=f"{spec.limits.memory_mb}m",
             nano_cpus=int(spec.limits.cpus * 1e9),
             pids_limit=spec.limits.pids,
-            tmpfs={DATA_DIRECTORY: f"rw,noexec,nosuid,size={TMPFS_MB}m,uid={NODE_UID},mode=0700"},
+            **own,
         )
+        if node.reference is not None:
+            docker_reference.put_keys(container, node, uid=NODE_UID)
         self._join_control(container, ipv4_address=self._ip("control", node), aliases=[node.name])
-        container.start()
+        self._start(container, node)
 
     def stop_node(self, node: NodeSpec, *, kill: bool = False) -> None:
         container = self._find(node.name)
@@ -109,8 +119,9 @@ class DockerRuntime:
         }
 
     def control_address(self, node: NodeSpec) -> ControlAddress:
+        port = node.reference.ws_port if node.reference else CONTROL_PORT
         return ControlAddress(
-            f"{node.name}:{CONTROL_PORT}", self._token, f"http://lab:{self._token}@127.0.0.1:{self.gateway_port}"
+            f"{node.name}:{port}", self._token, f"http://lab:{self._token}@127.0.0.1:{self.gateway_port}"
         )
 
     def logs(self, node: NodeSpec, *, follow: bool = False, tail: int | None = None) -> Iterator[str]:
@@ -232,12 +243,15 @@ class DockerRuntime:
             self._start_gateway()
 
     def _start_gateway(self) -> None:
+        foreign = [f"{node.name}:{node.reference.ws_port}" for node in self._the_spec.nodes if node.reference]
+        allowed = ["--allow", str(CONTROL_PORT), *(word for target in foreign for word in ("--only", target))]
         gateway = self._create(
             f"lab-{self._lab_id}-gateway",
             labels.for_gateway(self._the_spec, self._lab_id),
+            image=self._the_image(),
             hostname="gateway",
             entrypoint=["python3", "-m", "node.control.gateway"],
-            command=["--port", str(GATEWAY_PORT), "--allow", str(CONTROL_PORT)],
+            command=["--port", str(GATEWAY_PORT), *allowed],
             environment={"PSS_CONTROL_TOKEN": self._token},
             ports={f"{GATEWAY_PORT}/tcp": ("127.0.0.1", self._wanted_port or None)},
             mem_limit=f"{GATEWAY_MEMORY_MB}m",
@@ -273,11 +287,12 @@ class DockerRuntime:
         if self._network_name("control") not in container.attrs["NetworkSettings"]["Networks"]:
             self._network("control").connect(container, **endpoint)
 
-    def _create(self, name: str, container_labels: dict[str, str], *, ip: str = "", **settings: Any) -> Container:
+    def _create(
+        self, name: str, container_labels: dict[str, str], *, image: str, ip: str = "", **settings: Any
+    ) -> Container:
         import docker.errors
         import docker.types
 
-        image = self._the_image()
         if ip:
             endpoint = docker.types.EndpointConfig("1.41", ipv4_address=ip, aliases=[settings["hostname"]])
             settings["networking_config"] = {settings["network"]: endpoint}
@@ -297,6 +312,36 @@ class DockerRuntime:
             raise RuntimeUnavailable(f"the engine has no image {image}", hint="make image") from None
         except docker.errors.APIError as error:
             raise _engine_error(error, f"creating {name}") from None
+
+    def _start(self, container: Container, node: NodeSpec) -> None:
+        """Start a node's container.
+
+        Raises:
+            LabNotReady: the engine does not, as when there is no such program in the image.
+        """
+        import docker.errors
+
+        try:
+            container.start()
+        except docker.errors.APIError as error:
+            raise LabNotReady(f"node {node.name} does not start: {error.explanation or error}") from None
+
+    def _own_settings(self, node: NodeSpec) -> dict[str, Any]:
+        """What only containers of our nodes have."""
+        return {
+            "environment": self._environment(node),
+            "tmpfs": {DATA_DIRECTORY: f"rw,noexec,nosuid,size={TMPFS_MB}m,uid={NODE_UID},mode=0700"},
+        }
+
+    def _placeholders(self, node: NodeSpec) -> dict[str, str]:
+        return docker_reference.placeholder_values(
+            self._the_spec,
+            node,
+            data_ip=lambda other: self._ip("data", other),
+            control_ip=self._ip("control", node),
+            p2p_port=P2P_PORT,
+            data_dir=DATA_DIRECTORY,
+        )
 
     def _environment(self, node: NodeSpec) -> dict[str, str]:
         spec = self._the_spec
@@ -318,7 +363,7 @@ class DockerRuntime:
         }
 
     def _ip(self, kind: str, node: NodeSpec) -> str:
-        return str(self._subnets[kind][FIRST_HOST + self._the_spec.nodes.index(node)])
+        return str(self._subnets[kind][FIRST_HOST + self._the_spec.node_names.index(node.name)])
 
     # -- finding things
 

@@ -9,7 +9,7 @@
       LabNotFound          5   no such lab
       LabNotReady          6   some nodes are not up, connected or healthy in time
       RuntimeUnavailable   7   no engine answers, or it refuses
-        ImageError         7   the node image cannot be built
+        ImageError         7   an image cannot be built, or not be pulled
       DeliveryFailed     124   a message did not arrive in time
 """
 
@@ -75,7 +75,7 @@ class RuntimeUnavailable(OrchestratorError):
 
 
 class ImageError(RuntimeUnavailable):
-    """The node image cannot be built."""
+    """The node image cannot be built, or that of a node of kind reference not be pulled."""
 
 
 class DeliveryFailed(OrchestratorError):

@@ -7,12 +7,19 @@ use one where a secret matters.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from node.crypto.secp256k1 import InvalidKey, PrivateKey
-from orchestrator.spec import NodeSpec
+from node.ids import NodeId, OverlayAddress
+from orchestrator.errors import LabNotReady
+from orchestrator.reference import Reference
+from orchestrator.spec import Identity, NodeSpec
+
+if TYPE_CHECKING:
+    from node.control.gen import control_pb2 as pb
 
 Purpose = Literal["node", "bzz"]
 """``node``: devp2p identity. ``bzz``: overlay address and pss key."""
@@ -46,14 +53,40 @@ def network_id_for(seed: int, lab_name: str) -> int:
     return MIN_NETWORK_ID + int.from_bytes(_digest(NETWORK_DOMAIN, seed, lab_name), "big") % NETWORK_IDS
 
 
-def make_node(seed: int, lab_name: str, node_name: str, *, role: str = "") -> NodeSpec:
-    """A node with its keys."""
+def make_node(
+    seed: int, lab_name: str, node_name: str, *, role: str = "", reference: Reference | None = None
+) -> NodeSpec:
+    """A node with its keys; those of a node of kind reference are what it gets if its command takes them."""
     return NodeSpec(
         name=node_name,
         node_key=derive_key(seed, lab_name, node_name, "node"),
         bzz_key=derive_key(seed, lab_name, node_name, "bzz"),
         role=role,
+        reference=reference,
     )
+
+
+def of_reference(node: NodeSpec, info: pb.NodeInfo) -> NodeSpec:
+    """A node of kind reference as it says it is: with the identity it chose, where it takes no key of ours.
+
+    Raises:
+        LabNotReady: it was given a key and uses another one.
+    """
+    assert node.reference is not None
+    for taken, what, told, given in (
+        (node.reference.takes_node_key, "node id", info.node_id, node.node_key.public.node_id),
+        (node.reference.takes_bzz_key, "overlay address", info.overlay, node.bzz_key.public.overlay),
+    ):
+        if taken and told != given:
+            raise LabNotReady(
+                f"node {node.name} has the {what} {told.hex()[:16]}…, not that of the key it was given, "
+                f"{given.hex()[:16]}…",
+                hint="its command names the key's file, but its program does not use it",
+            )
+    if not node.chooses_keys:
+        return node
+    own = Identity(id=NodeId(info.node_id), overlay=OverlayAddress(info.overlay), public_key=info.public_key)
+    return dataclasses.replace(node, identity=own)
 
 
 def _digest(*parts: str | int) -> bytes:

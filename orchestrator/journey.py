@@ -109,6 +109,7 @@ class Journey:
         deliveries: where handlers took it.
         drops: where a node gave it up that had meant to send it on.
         queued: where it had to wait for somebody to send it to.
+        silent: nodes of the lab that report nothing, whatever they did: those of kind reference.
     """
 
     digest: str
@@ -121,6 +122,7 @@ class Journey:
     deliveries: tuple[Note, ...] = ()
     drops: tuple[Note, ...] = ()
     queued: tuple[Note, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @property
     def duplicates(self) -> int:
@@ -145,6 +147,8 @@ class Journey:
     @property
     def summary(self) -> str:
         """How far it came, in one sentence."""
+        if not self.digest:
+            return "its way is unknown, as a reference node does not tell the digest of what it sends"
         if self.deliveries:
             return "; ".join(self._delivery_text(note) for note in self.deliveries)
         reached = _unique(hop.receiver for hop in self.hops if hop.outcome is Outcome.FIRST)
@@ -172,7 +176,10 @@ class Journey:
 
 def format_journey(journey: Journey) -> str:
     """The journey as lines of plain text: when, how long since the hop before, who, why."""
-    return "\n".join([_heading(journey), *_rows(journey), journey.summary])
+    lines = [_heading(journey), *_rows(journey), journey.summary]
+    if journey.silent:
+        lines.append(f"no events from reference nodes: {_listed(list(journey.silent))}")
+    return "\n".join(lines)
 
 
 def _heading(journey: Journey) -> str:

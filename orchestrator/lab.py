@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,23 +19,21 @@ from typing import Self, TypeVar
 from node.control.client import ControlError
 from node.control.gen import control_pb2 as pb
 from node.events import NodeEvent
-from orchestrator import delivery
-from orchestrator.docker_runtime import DockerRuntime
-from orchestrator.engine import Engine, engine_required
-from orchestrator.errors import DeliveryFailed, LabFileError, LabNotFound, LabNotReady, RuntimeUnavailable
+from orchestrator import delivery, identity, recovery
+from orchestrator.errors import DeliveryFailed, LabNotFound, LabNotReady
 from orchestrator.node_handle import NodeHandle
 from orchestrator.process_runtime import ProcessRuntime
 from orchestrator.readiness import missing, no_answer, refuses_token, wait_until_ready
 from orchestrator.runtime import NodeState, Report, Runtime
+from orchestrator.runtimes import open_runtime
 from orchestrator.source import resolve
 from orchestrator.spec import LabSpec, Link, NodeSpec
-from orchestrator.state import TOKEN_HINT, SavedLab, StateDir
+from orchestrator.state import SavedLab, StateDir
 from orchestrator.trace import Journey, join_events
 
 WORKERS = 8
 """Calls to the engine and to nodes at the same time; more only queue up in the engine."""
 NODE_UP_TIMEOUT_S = 30.0
-TOKEN_CHECK_TIMEOUT_S = 2.0
 CONNECT_TIMEOUT_S = 20.0
 DELIVERY_TIMEOUT_S = 10.0
 
@@ -112,12 +110,13 @@ class Lab:
         with state.lock():
             saved = state.load()
             if saved is not None and saved.complete:
-                return cls._adopt(saved, spec, state, port, report)
+                return recovery.adopt(
+                    saved, spec, lambda: cls.open(spec.name, state_root=state.root), port=port, report=report
+                )
             if saved is not None:
-                report("removing what an interrupted lab up left")
-                _clear(saved, state)
+                recovery.clear(saved, state, report)
             try:
-                lab = cls(spec, _runtime(runtime, state, port, report), state)
+                lab = cls(spec, open_runtime(runtime, state, port, report), state)
             except BaseException:
                 state.remove()
                 raise
@@ -144,41 +143,10 @@ class Lab:
         saved = state.load()
         if saved is None:
             raise LabNotFound(f"no lab {name!r} is running", hint="lab ls; lab up")
-        lab = cls(saved.spec, _runtime(saved.runtime, state, 0, lambda line: None), state)
+        lab = cls(saved.spec, open_runtime(saved.runtime, state, 0, lambda line: None), state)
         lab.adopted, lab.down_at_exit = True, False
         lab.runtime.prepare(saved.spec, lambda line: None)
         return lab
-
-    @classmethod
-    def _adopt(cls, saved: SavedLab, wanted: LabSpec, state: StateDir, port: int, report: Report) -> Self:
-        if _shape(saved.spec) != _shape(wanted):
-            raise LabFileError(
-                f"a lab {wanted.name!r} runs already, and it has other nodes or links than this one",
-                hint=f"lab down {wanted.name}, or choose another name with --name",
-            )
-        lab = cls.open(wanted.name, state_root=state.root)
-        try:
-            lab._mend(port, report)
-        except BaseException:
-            lab.close()
-            raise
-        return lab
-
-    def _mend(self, port: int, report: Report) -> None:
-        """Let everything that stopped run again, and wait until the lab is as it should be."""
-        if isinstance(self.runtime, DockerRuntime):
-            self.runtime.mend_gateway(report, port=port)
-        running = self._running()
-        self._check_token(next((node for node in self.spec.nodes if node.name in running), self.spec.nodes[0]))
-        stopped = [node for node in self.spec.nodes if node.name not in running]
-        if stopped:
-            report(f"starting again: {', '.join(node.name for node in stopped)}")
-            self._each(stopped, self._start_one)
-        # Those that ran already may have been started a moment ago by somebody else.
-        self._each([node for node in self.spec.nodes if node.name in running], self._wait_up)
-        # What is connected already answers at once.
-        self._connect_all(self.spec.links)
-        self.wait_ready()
 
     def _start(self, report: Report, progress: Callable[[str, int, int], None]) -> None:
         saved = SavedLab(
@@ -188,16 +156,14 @@ class Lab:
             complete=False,
         )
         self.state.save(saved)
-        # Nodes whose state directory was deleted know another token than ours.
-        if left := self.runtime.down():
-            report(f"removed what was left of an earlier lab {self.spec.name}: {', '.join(left)}")
+        recovery.remove_leftovers(self.spec.name, self.runtime, report)
         self.runtime.prepare(self.spec, report)
         nodes = self.spec.nodes
         progress("starting nodes", 0, len(nodes))
-        self._each(nodes, self._start_one, lambda n: progress("starting nodes", n, len(nodes)))
-        self._connect_all(self.spec.links, lambda n: progress("connecting", n, len(self.spec.links)))
+        self.start_nodes(nodes, lambda n: progress("starting nodes", n, len(nodes)))
+        self.connect_links(self.spec.links, lambda n: progress("connecting", n, len(self.spec.links)))
         self.wait_ready(progress=lambda n: progress("waiting for tables", n, len(nodes)))
-        self.state.save(dataclasses.replace(saved, complete=True))
+        self.state.save(dataclasses.replace(saved, spec=self.spec, complete=True))
 
     def down(self) -> list[str]:
         """Remove everything of the lab; the names of what was removed. Twice is fine."""
@@ -251,12 +217,33 @@ class Lab:
     def nodes(self) -> list[NodeHandle]:
         return [self[name] for name in self.spec.node_names]
 
+    @property
+    def running(self) -> set[str]:
+        """Names of the nodes that run, as the runtime says."""
+        return {name for name, state in self.runtime.node_states().items() if state is NodeState.RUNNING}
+
     def start(self, name: str) -> None:
         """Start a node that was stopped, and connect it as the lab wants it."""
         self._start_one(self.spec.node(name))
-        running = self._running()
+        running = self.running
         links = [link for link in self.spec.links if name in (link.a, link.b) and {link.a, link.b} <= running]
-        self._connect_all(links)
+        self.connect_links(links)
+
+    def start_nodes(self, nodes: Sequence[NodeSpec], progress: Callable[[int], None] = lambda done: None) -> None:
+        """Start several nodes at once and wait until they answer; their links are not made.
+
+        Raises:
+            LabNotReady: one does not come up.
+        """
+        self._each(nodes, self._start_one, progress)
+
+    def wait_until_up(self, nodes: Sequence[NodeSpec]) -> None:
+        """Wait until nodes that run answer.
+
+        Raises:
+            LabNotReady: one does not.
+        """
+        self._each(nodes, self._wait_up)
 
     def stop(self, name: str) -> None:
         """Stop a node with SIGTERM."""
@@ -277,6 +264,10 @@ class Lab:
             self[a].control.connect(url, wait_s=CONNECT_TIMEOUT_S)
         except ControlError as error:
             raise LabNotReady(f"connecting {a} to {b}: {error.details}") from None
+
+    def connect_links(self, links: Iterable[Link], progress: Callable[[int], None] = lambda done: None) -> None:
+        """Connect several pairs at once, as :meth:`connect`."""
+        self._each(list(links), lambda link: self.connect(link.a, link.b), progress)
 
     def disconnect(self, a: str, b: str) -> None:
         """Take a connection down on both sides, so that neither dials again."""
@@ -337,18 +328,23 @@ class Lab:
             DeliveryFailed: not in time; says how far it came.
         """
         arrived = delivery.deliver(self[sender], self[receiver], payload, mode=mode, timeout_s=timeout_s)
-        journey = self.trace(arrived.digest)
+        journey = self.trace(arrived.digest, arrived=() if arrived.payload is None else (receiver,))
         if arrived.payload is None:
             raise DeliveryFailed(
                 f"{receiver} did not get the message from {sender} within {timeout_s:g} s; {journey.summary}",
                 digest=arrived.digest,
-                hint=f"lab trace {arrived.digest.hex()}",
+                hint=f"lab trace {arrived.digest.hex()}" if arrived.digest else "lab status; lab logs",
             )
         return Delivery(digest=arrived.digest, payload=arrived.payload, seconds=arrived.seconds, journey=journey)
 
-    def trace(self, digest: bytes) -> Journey:
-        """The journey of a message, as far as the nodes that run remember it."""
+    def trace(self, digest: bytes, *, arrived: Collection[str] = ()) -> Journey:
+        """The journey of a message, as far as the nodes that run remember it.
+
+        Args:
+            arrived: nodes of kind reference that are known to have had it; they report nothing themselves.
+        """
         text = digest.hex()
+        silent = {node.name for node in self.spec.nodes if node.reference is not None}
 
         def history(node: NodeHandle) -> list[tuple[str, NodeEvent]]:
             try:
@@ -358,14 +354,13 @@ class Lab:
                     raise
                 return []
 
-        running = [self[name] for name in self._running()]
-        events = [pair for pairs in self._pool.map(history, running) for pair in pairs]
-        return join_events(text, events, {node.id.hex(): node.name for node in self.spec.nodes})
+        # Without a digest, as of what a reference node encrypted, there is nothing to ask for.
+        asked = [self[name] for name in self.running - silent] if digest else []
+        events = [pair for pairs in self._pool.map(history, asked) for pair in pairs]
+        names = {node.id.hex(): node.name for node in self.spec.nodes}
+        return join_events(text, events, names, silent=silent, arrived=arrived)
 
     # -- inside
-
-    def _running(self) -> set[str]:
-        return {name for name, state in self.runtime.node_states().items() if state is NodeState.RUNNING}
 
     def _start_one(self, node: NodeSpec) -> None:
         self.runtime.start_node(node)
@@ -381,25 +376,25 @@ class Lab:
         """
         control = self[node.name].control
         try:
-            return control.wait_until_up(NODE_UP_TIMEOUT_S)
+            info = control.wait_until_up(NODE_UP_TIMEOUT_S)
         except ControlError as error:
             last = list(self.runtime.logs(node, tail=5))
             raise LabNotReady(f"node {node.name} does not come up: {error.details}; it last said: {last}") from None
+        if node.reference is not None:
+            self._learn(identity.of_reference(node, info))
+        return info
 
-    def _check_token(self, node: NodeSpec) -> None:
-        """Find out before waiting whether our token is the lab's; waiting for a node would hide that it is not.
-
-        Raises:
-            LabNotReady: it is not.
-        """
-        try:
-            self[node.name].control.info(timeout_s=TOKEN_CHECK_TIMEOUT_S)
-        except ControlError as error:
-            if refuses_token(error):
-                raise LabNotReady(str(error), hint=TOKEN_HINT) from None
-
-    def _connect_all(self, links: Iterable[Link], progress: Callable[[int], None] = lambda done: None) -> None:
-        self._each(list(links), lambda link: self.connect(link.a, link.b), progress)
+    def _learn(self, node: NodeSpec) -> None:
+        """Take over who a node says it is; nothing happens where that is known."""
+        with self._lock:
+            if node == self.spec.node(node.name):
+                return
+            nodes = tuple(node if known.name == node.name else known for known in self.spec.nodes)
+            self.spec = dataclasses.replace(self.spec, nodes=nodes)
+            if (handle := self._nodes.get(node.name)) is not None:
+                handle.spec = node
+            if (saved := self.state.load()) is not None:
+                self.state.save(dataclasses.replace(saved, spec=self.spec))
 
     def _each(
         self,
@@ -418,38 +413,3 @@ class Lab:
         finally:
             for future in futures:
                 future.cancel()
-
-
-def _runtime(kind: str, state: StateDir, port: int, report: Report) -> Runtime:
-    """The runtime of that name; "auto" prefers containers and says so where there are none.
-
-    Raises:
-        RuntimeUnavailable: containers are wanted or required, and no engine answers.
-        LabFileError: no such runtime.
-    """
-    if kind == "process":
-        return ProcessRuntime(state.lab_id, state.directory)
-    if kind not in ("docker", "auto"):
-        raise LabFileError(f"no runtime {kind!r}", hint="runtimes: docker, process, auto")
-    try:
-        return DockerRuntime(state, Engine(), port=port)
-    except RuntimeUnavailable as error:
-        if kind == "docker" or engine_required():
-            raise
-        report(f"{error}\nRunning the lab as local processes instead. For containers: {error.hint}")
-        return ProcessRuntime(state.lab_id, state.directory)
-
-
-def _clear(saved: SavedLab, state: StateDir) -> None:
-    """Remove a lab that never came up, and what is remembered of it."""
-    runtime = _runtime(saved.runtime, state, 0, lambda line: None)
-    try:
-        runtime.down()
-    finally:
-        runtime.close()
-    state.clear()
-
-
-def _shape(spec: LabSpec) -> tuple[object, ...]:
-    """What two specs of the same name must share to be the same lab."""
-    return (spec.seed, tuple(spec.node_names), frozenset(spec.links), spec.auto_connect, spec.network_id, spec.image)

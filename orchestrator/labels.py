@@ -6,6 +6,7 @@ started the lab may all be gone. Plain dictionaries of text; knows nothing of th
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import getpass
 import hashlib
@@ -118,7 +119,7 @@ def spec_digest(spec: LabSpec) -> str:
 
     Containers whose label differs belong to an older version of the file.
     """
-    content = {
+    content: dict[str, Any] = {
         "name": spec.name,
         "network_id": spec.network_id,
         "nodes": [[node.name, node.role, node.id.hex(), node.overlay.hex()] for node in spec.nodes],
@@ -128,6 +129,9 @@ def spec_digest(spec: LabSpec) -> str:
         "limits": [spec.limits.memory_mb, spec.limits.cpus, spec.limits.pids],
         "verbosity": spec.verbosity,
     }
+    references = {node.name: dataclasses.asdict(node.reference) for node in spec.nodes if node.reference}
+    if references:
+        content["references"] = references
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

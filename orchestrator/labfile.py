@@ -14,7 +14,17 @@ from pydantic import ValidationError
 
 from orchestrator.errors import LabFileError
 from orchestrator.identity import make_node, network_id_for
-from orchestrator.labfile_model import API_VERSION, NAME_ERROR, SECTIONS, LabFile, LinkEntry, NodeEntry, json_schema
+from orchestrator.labfile_model import (
+    API_VERSION,
+    NAME_ERROR,
+    SECTIONS,
+    LabFile,
+    LinkEntry,
+    NodeEntry,
+    ReferenceSection,
+    json_schema,
+)
+from orchestrator.labfile_reference import read_reference
 from orchestrator.names import check_node_name, did_you_mean, expand_range
 from orchestrator.spec import LabSpec, Link, NodeLimits
 from orchestrator.topology import MAX_NODES, check_node_count, generate
@@ -61,13 +71,16 @@ def load_lab_file(text: str, *, source: str = "") -> LabSpec:
         file = LabFile.model_validate(tree.data)
     except ValidationError as error:
         raise _first_error(tree, error) from None
-    roles, links = _nodes_and_links(tree, file)
+    entries, links = _nodes_and_links(tree, file)
     if file.autoconnect:
-        _check_joined(tree, list(roles), links)
+        _check_joined(tree, list(entries), links)
     return LabSpec(
         name=file.name,
         seed=file.seed,
-        nodes=tuple(make_node(file.seed, file.name, name, role=role) for name, role in roles.items()),
+        nodes=tuple(
+            make_node(file.seed, file.name, name, role=entry.role, reference=read_reference(tree, file, key, entry))
+            for name, (key, entry) in entries.items()
+        ),
         links=links,
         network_id=network_id_for(file.seed, file.name),
         auto_connect=file.autoconnect,
@@ -83,13 +96,17 @@ def load_lab_file(text: str, *, source: str = "") -> LabSpec:
 # -- nodes and links
 
 
-def _nodes_and_links(tree: YamlTree, file: LabFile) -> tuple[dict[str, str], tuple[Link, ...]]:
-    """Roles by name of node, and the links."""
+Entries = dict[str, tuple[str, NodeEntry]]
+"""What the file says of a node, by its name, and under which key."""
+
+
+def _nodes_and_links(tree: YamlTree, file: LabFile) -> tuple[Entries, tuple[Link, ...]]:
+    """Entries by name of node, and the links."""
     if file.topology is None:
         if file.nodes is None:
             raise tree.error("the lab has no nodes", hint="give it a topology: {kind: line, n: 5}, or nodes and links")
-        roles = _expand_nodes(tree, file.nodes)
-        return roles, _read_links(tree, file, list(roles))
+        entries = _expand_nodes(tree, file.nodes)
+        return entries, _read_links(tree, file, list(entries))
     for other in ("nodes", "links"):
         if other in tree.data:
             raise tree.error(f"{other} and topology exclude each other", (other,), of_key=True)
@@ -98,27 +115,27 @@ def _nodes_and_links(tree: YamlTree, file: LabFile) -> tuple[dict[str, str], tup
         shape = generate(options.pop("kind"), options.pop("n"), seed=file.seed, **options)
     except LabFileError as error:
         raise tree.error(str(error), ("topology",), of_key=True, hint=error.hint) from None
-    return dict.fromkeys(shape.names, ""), shape.links
+    return {name: ("", NodeEntry()) for name in shape.names}, shape.links
 
 
-def _expand_nodes(tree: YamlTree, entries: dict[str, NodeEntry | None]) -> dict[str, str]:
-    roles: dict[str, str] = {}
-    for key, entry in entries.items():
+def _expand_nodes(tree: YamlTree, nodes: dict[str, NodeEntry | None]) -> Entries:
+    entries: Entries = {}
+    for key, entry in nodes.items():
         try:
             names = [check_node_name(name) for name in expand_range(key)]
-            if len(roles) + len(names) > MAX_NODES:
-                check_node_count(len(roles) + len(names))
+            if len(entries) + len(names) > MAX_NODES:
+                check_node_count(len(entries) + len(names))
         except LabFileError as error:
             raise tree.error(str(error), ("nodes", key), of_key=True, hint=error.hint) from None
         for name in names:
-            if name in roles:
+            if name in entries:
                 raise tree.error(f"node {name!r} is there twice", ("nodes", key), of_key=True)
-            roles[name] = entry.role if entry else ""
+            entries[name] = (key, entry or NodeEntry())
     try:
-        check_node_count(len(roles))
+        check_node_count(len(entries))
     except LabFileError as error:
         raise tree.error(str(error), ("nodes",), of_key=True) from None
-    return roles
+    return entries
 
 
 def _read_links(tree: YamlTree, file: LabFile, names: list[str]) -> tuple[Link, ...]:
@@ -195,7 +212,13 @@ def _explain(tree: YamlTree, problem: dict[str, Any]) -> LabFileError:
         return tree.error(f"{key!r} has no value", path)
     if problem["type"] == NAME_ERROR:
         return tree.error(problem["msg"], path, hint=problem["ctx"]["hint"])
+    if path[-2:-1] == ("command",) and isinstance(path[-1], int):
+        # The usual slip: YAML takes a bare {ip} for keys and values.
+        hint = 'quote it, as in "{ip}"' if isinstance(problem["input"], dict) else ""
+        return tree.error(f"command: expected a text, got {_shown(problem['input'])}", path, hint=hint)
     text = WORDING.get(problem["type"])
+    if path[-1:] == ("command",) and problem["type"] == "too_short":
+        text = "expected a program and its arguments"
     if text is not None:
         text = f"{text}, got {_shown(problem['input'])}"
     else:
@@ -207,6 +230,8 @@ def _explain(tree: YamlTree, problem: dict[str, Any]) -> LabFileError:
 
 def _unknown_key(tree: YamlTree, path: Path, key: str) -> LabFileError:
     section = LabFile if len(path) == 1 else SECTIONS[str(path[0])]
+    if path[0] == "kinds" and len(path) > 2:
+        section = ReferenceSection
     if key in section.planned:
         return tree.error(f"the key {key!r} is not supported yet", path, of_key=True, hint="take it out for now")
     known = list(section.model_fields)

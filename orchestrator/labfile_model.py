@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from orchestrator.durations import DURATION_PATTERN, MEMORY_PATTERN, parse_duration, parse_memory_mb
 from orchestrator.errors import LabFileError
 from orchestrator.names import MAX_NAME_CHARS, check_lab_name
+from orchestrator.reference import KIND_OURS, KINDS
 from orchestrator.spec import (
     DEFAULT_CPUS,
     DEFAULT_MEMORY_MB,
@@ -45,6 +46,9 @@ MAX_CPUS = 1024.0
 MIN_PIDS = 16
 """A node's gRPC server alone has a dozen threads."""
 MAX_PIDS = 32768
+MAX_WORDS = 200
+"""Of a command line."""
+MAX_PORT = 65535
 LOG_LEVELS = {"critical": 0, "error": 1, "warning": 2, "info": 3, "debug": 4, "trace": 5}
 """Names for `pss-node --verbosity`."""
 
@@ -80,6 +84,9 @@ def _check_name(text: str) -> str:
 
 
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_printable)]
+Word = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_printable)]
+"""Of a command line."""
+Image = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_image)]
 Seconds = Annotated[
     float,
     BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
@@ -133,7 +140,7 @@ class Defaults(Section):
 
     planned = frozenset({"role", "services", "luminosity", "env"})
 
-    image: Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_image)] | None = None
+    image: Image | None = None
     mem: Megabytes = DEFAULT_MEMORY_MB
     cpus: Annotated[float, Field(gt=0, le=MAX_CPUS)] = DEFAULT_CPUS
     pids: Annotated[int, Field(ge=MIN_PIDS, le=MAX_PIDS)] = DEFAULT_PIDS
@@ -152,12 +159,30 @@ class TopologySection(Section):
     p: float | None = None
 
 
-class NodeEntry(Section):
+class ReferenceSection(Section):
+    """What a node of kind reference runs; here for all of them, or in the node itself."""
+
+    planned = frozenset({"env", "mem", "cpus", "pids", "entrypoint"})
+
+    image: Image | None = None
+    command: Annotated[list[Word], Field(min_length=1, max_length=MAX_WORDS)] | None = None
+    """The whole command line; the image's own entry point is not used. See orchestrator.reference.PLACEHOLDERS."""
+    ws_port: Annotated[int, Field(ge=1, le=MAX_PORT)] | None = None
+
+
+class KindsSection(Section):
+    """Settings by kind of node, for all nodes of that kind; a node's own win."""
+
+    reference: ReferenceSection = ReferenceSection()
+
+
+class NodeEntry(ReferenceSection):
     """One node, or each of a range of nodes."""
 
-    planned = frozenset({"luminosity", "services", "image", "mem", "cpus", "pids", "log", "host", "env"})
+    planned = frozenset({"luminosity", "services", "mem", "cpus", "pids", "log", "host", "env", "entrypoint"})
 
     role: Annotated[str, Field(max_length=MAX_NAME_CHARS), AfterValidator(_check_printable)] = ""
+    kind: Annotated[Text, WithJsonSchema({"enum": [*KINDS]})] = KIND_OURS
 
 
 class LinkEntry(Section):
@@ -193,6 +218,7 @@ class LabFile(Section):
     metadata: Metadata = Metadata()
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = DEFAULT_SEED
     defaults: Defaults = Defaults()
+    kinds: KindsSection = KindsSection()
     topology: TopologySection | None = None
     nodes: dict[str, NodeEntry | None] | None = None
     """By name or range of names."""
@@ -205,6 +231,7 @@ class LabFile(Section):
 SECTIONS: dict[str, type[Section]] = {
     "metadata": Metadata,
     "defaults": Defaults,
+    "kinds": KindsSection,
     "topology": TopologySection,
     "nodes": NodeEntry,
     "links": LinkEntry,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
-from node.control.client import ControlClient
 from node.control.gen import control_pb2 as pb
 from node.events import NodeEvent
 from node.ids import NodeId, OverlayAddress
+from orchestrator.node_control import NodeControl, open_control
 from orchestrator.runtime import ControlAddress
 from orchestrator.spec import NodeSpec
 
@@ -19,7 +19,7 @@ class NodeHandle:
 
     def __init__(self, spec: NodeSpec, address: ControlAddress) -> None:
         self.spec = spec
-        self.control = ControlClient(address.address, token=address.token, proxy=address.proxy, name=spec.name)
+        self.control: NodeControl = open_control(spec, address)
 
     @property
     def name(self) -> str:
@@ -35,7 +35,7 @@ class NodeHandle:
 
     @property
     def info(self) -> pb.NodeInfo:
-        """Asked anew each time: endpoint, memory, uptime."""
+        """Asked anew each time: endpoint, memory, uptime; what the node does not tell is empty or 0."""
         return self.control.info()
 
     def topic(self, name: str) -> bytes:
@@ -53,7 +53,7 @@ class NodeHandle:
         return self.control.subscribe(self.topic(topic), raw=raw, prox=prox)
 
     def events(self, *kinds: str, history: bool = False) -> AbstractContextManager[Iterator[NodeEvent]]:
-        """What happens in the node; none is missed once the block has begun."""
+        """What happens in the node; none is missed once the block has begun. Not of nodes of kind reference."""
         return self.control.events(*kinds, history=history)
 
     def close(self) -> None:

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import psutil
 
-from orchestrator.errors import LabNotReady, OrchestratorError
+from orchestrator.engine import START_HINT
+from orchestrator.errors import LabNotReady, OrchestratorError, RuntimeUnavailable
 from orchestrator.runtime import ControlAddress, NodeState, Report
 from orchestrator.spec import LabSpec, NodeSpec
 
@@ -58,6 +59,12 @@ class ProcessRuntime:
     # -- Runtime
 
     def prepare(self, spec: LabSpec, report: Report) -> None:
+        foreign = [node.name for node in spec.nodes if node.reference]
+        if foreign:
+            raise RuntimeUnavailable(
+                f"nodes of kind reference are images, which processes cannot be: {', '.join(foreign)}",
+                hint=f"{START_HINT}; or leave those nodes out",
+            )
         self._spec = spec
         (self._directory / "logs").mkdir(parents=True, exist_ok=True)
         self._sockets.mkdir(mode=0o700, parents=True, exist_ok=True)

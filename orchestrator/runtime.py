@@ -26,7 +26,7 @@ class ControlAddress:
     """How to reach a node's control interface."""
 
     address: str
-    """``unix:PATH`` or ``host:port``, as seen from the proxy if there is one."""
+    """``unix:PATH`` or ``host:port``, as seen from the proxy if there is one. Of kind reference: its WebSocket."""
     token: str = ""
     proxy: str = ""
     """URL of the gateway, credentials included."""

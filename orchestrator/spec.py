@@ -11,6 +11,7 @@ from functools import cached_property
 from node.crypto.secp256k1 import PrivateKey
 from node.ids import NodeId, OverlayAddress
 from orchestrator.errors import UnknownNode
+from orchestrator.reference import KIND_OURS, KIND_REFERENCE, Reference
 
 DEFAULT_MEMORY_MB = 160
 """Memory limit of a node's container: resident is about 65, a full duplicate cache adds 50."""
@@ -21,8 +22,18 @@ DEFAULT_VERBOSITY = 3
 
 
 @dataclass(frozen=True)
+class Identity:
+    """Who a node is that chose its own keys."""
+
+    id: NodeId
+    overlay: OverlayAddress
+    public_key: bytes
+    """The pss key, 65 bytes."""
+
+
+@dataclass(frozen=True)
 class NodeSpec:
-    """One node. Its keys follow from the lab's seed."""
+    """One node. Its keys follow from the lab's seed, unless it is of kind reference and does not take them."""
 
     name: str
     """DNS label; also its host name."""
@@ -30,19 +41,32 @@ class NodeSpec:
     bzz_key: PrivateKey = field(repr=False)
     role: str = ""
     """Free text for people and selectors, such as "relay"."""
+    reference: Reference | None = None
+    """What to run instead of our node: the node is of kind reference."""
+    identity: Identity | None = None
+    """What it said of itself when it was started, if it chooses its own keys."""
+
+    @property
+    def kind(self) -> str:
+        return KIND_OURS if self.reference is None else KIND_REFERENCE
+
+    @property
+    def chooses_keys(self) -> bool:
+        """Whether :attr:`id` or :attr:`overlay` are its own choice: they are right only once it was started."""
+        return self.reference is not None and not (self.reference.takes_node_key and self.reference.takes_bzz_key)
 
     @cached_property
     def id(self) -> NodeId:
-        return self.node_key.public.node_id
+        return self.identity.id if self.identity else self.node_key.public.node_id
 
     @cached_property
     def overlay(self) -> OverlayAddress:
-        return self.bzz_key.public.overlay
+        return self.identity.overlay if self.identity else self.bzz_key.public.overlay
 
     @property
     def public_key(self) -> bytes:
         """The pss key, 65 bytes."""
-        return self.bzz_key.public.uncompressed
+        return self.identity.public_key if self.identity else self.bzz_key.public.uncompressed
 
 
 @dataclass(frozen=True, order=True)

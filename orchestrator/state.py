@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from node.crypto.secp256k1 import PrivateKey
+from node.ids import NodeId, OverlayAddress
 from orchestrator import names
 from orchestrator.errors import OrchestratorError
-from orchestrator.spec import LabSpec, Link, NodeLimits, NodeSpec
+from orchestrator.reference import Reference
+from orchestrator.spec import Identity, LabSpec, Link, NodeLimits, NodeSpec
 
 STATE_VARIABLE = "LAB_STATE_DIR"
 DEFAULT_ROOT = ".lab"
@@ -166,6 +168,8 @@ def _to_json(spec: LabSpec) -> dict[str, Any]:
                 "role": node.role,
                 "node_key": node.node_key.secret.hex(),
                 "bzz_key": node.bzz_key.secret.hex(),
+                "reference": asdict(node.reference) if node.reference else None,
+                "identity": _hex_values(node.identity) if node.identity else None,
             }
             for node in spec.nodes
         ],
@@ -181,9 +185,29 @@ def _from_json(record: dict[str, Any]) -> LabSpec:
             role=node["role"],
             node_key=PrivateKey(bytes.fromhex(node["node_key"])),
             bzz_key=PrivateKey(bytes.fromhex(node["bzz_key"])),
+            # Files from before there were such nodes have neither.
+            reference=_reference(node.get("reference")),
+            identity=_identity(node.get("identity")),
         )
         for node in record["nodes"]
     )
     links = tuple(Link(a, b) for a, b in record["links"])
     plain = {key: value for key, value in record.items() if key not in ("nodes", "links", "limits")}
     return LabSpec(nodes=nodes, links=links, limits=NodeLimits(**record["limits"]), **plain)
+
+
+def _hex_values(identity: Identity) -> dict[str, str]:
+    return {key: value.hex() for key, value in asdict(identity).items()}
+
+
+def _reference(record: dict[str, Any] | None) -> Reference | None:
+    if record is None:
+        return None
+    return Reference(image=record["image"], command=tuple(record["command"]), ws_port=record["ws_port"])
+
+
+def _identity(record: dict[str, str] | None) -> Identity | None:
+    if record is None:
+        return None
+    raw = {key: bytes.fromhex(text) for key, text in record.items()}
+    return Identity(id=NodeId(raw["id"]), overlay=OverlayAddress(raw["overlay"]), public_key=raw["public_key"])

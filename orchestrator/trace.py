@@ -7,7 +7,7 @@ things took, and what they claim impossibly is clamped.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import inf
@@ -49,26 +49,44 @@ class _Flight:
         return min(event.wall_s for event in (self.departure, self.arrival) if event)
 
 
-def join_events(digest: str, events: Iterable[tuple[str, NodeEvent]], names: Mapping[str, str]) -> Journey:
+def join_events(
+    digest: str,
+    events: Iterable[tuple[str, NodeEvent]],
+    names: Mapping[str, str],
+    *,
+    silent: Collection[str] = (),
+    arrived: Collection[str] = (),
+) -> Journey:
     """Join what the nodes say of one message.
 
     Args:
         digest: of the message, 64 hex digits; events of other messages are ignored.
         events: with the name of the node that said it, in any order; the same one several times does no harm.
         names: of nodes by node ID in hex; a peer that is not there is shown by the beginning of its ID.
+        silent: names of nodes that report nothing. One that somebody had the message from had it, from whoever sent
+            it there first.
+        arrived: those of them that are known to have had it for another reason.
     """
     told = {(name, event.seq, event.wall_s): event for name, event in events if event.digest == digest}
     by_node: dict[str, list[NodeEvent]] = {}
     for (name, _, _), event in sorted(told.items(), key=lambda item: item[0][:2]):
         by_node.setdefault(name, []).append(event)
-    return _Joiner(digest, by_node, names).journey()
+    return _Joiner(digest, by_node, names, silent, arrived).journey()
 
 
 class _Joiner:
     """Builds one journey from the events of its message, by node and in each node's order."""
 
-    def __init__(self, digest: str, by_node: Mapping[str, list[NodeEvent]], names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        digest: str,
+        by_node: Mapping[str, list[NodeEvent]],
+        names: Mapping[str, str],
+        silent: Collection[str],
+        arrived: Collection[str],
+    ) -> None:
         self._digest, self._by_node, self._names = digest, by_node, names
+        self._silent = tuple(sorted(silent))
         sent = [(event.wall_s, name) for name, event in self._all(Kind.PSS_SENT)]
         self._origin = min(sent)[1] if sent else ""
         everything = [event.wall_s for events in by_node.values() for event in events]
@@ -77,6 +95,8 @@ class _Joiner:
         """When each node had the message first."""
         self._flights = self._pair_up()
         self._first = self._first_arrivals()
+        self._presumed = {name for name in self._silent if name in arrived or name in self._flights}
+        """Silent nodes that had it, though they do not say from whom; each is taken out when it is known."""
 
     def journey(self) -> Journey:
         hops = tuple(self._walk_all())
@@ -94,6 +114,7 @@ class _Joiner:
             deliveries=self._notes(self._all(Kind.PSS_DELIVERED)),
             drops=self._notes(drops),
             queued=self._notes(self._all(Kind.PSS_QUEUED)),
+            silent=self._silent,
         )
 
     # -- putting the two ends together
@@ -140,6 +161,7 @@ class _Joiner:
     def _walk(self, root: str, walked: set[str]) -> list[Hop]:
         hops = []
         walked.add(root)
+        self._presumed.discard(root)  # it had it before all others here
         ahead = [(flight, 0) for flight in reversed(self._flights[root])]
         while ahead:
             flight, level = ahead.pop()
@@ -153,6 +175,8 @@ class _Joiner:
     def _hop(self, flight: _Flight, level: int) -> Hop:
         had_ms = self._had_ms[flight.sender]
         departure, arrival = flight.departure, flight.arrival
+        # When it began there, a silent node does not say.
+        unknown = level == 0 and flight.sender in self._silent
         # Nobody can send or receive it before the sender had it, whatever the clocks say.
         arrived_ms = max(self._ms(arrival.wall_s), had_ms) if arrival else None
         sent_ms = max(self._ms(departure.wall_s), had_ms) if departure else None
@@ -162,13 +186,17 @@ class _Joiner:
         if arrival is not None and self._first.get(flight.receiver) is arrival:
             outcome = Outcome.FIRST
             self._had_ms[flight.receiver] = arrived_ms or 0.0
+        elif arrival is None and flight.receiver in self._presumed:
+            self._presumed.remove(flight.receiver)
+            outcome = Outcome.FIRST
+            self._had_ms[flight.receiver] = sent_ms or had_ms
         return Hop(
             sender=flight.sender,
             receiver=flight.receiver,
             level=level,
             sent_ms=sent_ms,
             arrived_ms=arrived_ms,
-            took_ms=None if arrived_ms is None else arrived_ms - had_ms,
+            took_ms=None if arrived_ms is None or unknown else arrived_ms - had_ms,
             outcome=outcome,
             reason=arrival.reason if arrival is not None and outcome is Outcome.DROPPED else "",
             why=_why(departure),

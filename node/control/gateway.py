@@ -2,7 +2,8 @@
 
 It runs next to the nodes, with the lab's only published port, and connects callers through by node name. gRPC and
 WebSocket clients know how to use such a proxy; what they say stays between them and the node. Callers present the lab's
-token, and nothing but the control port of names without dots can be reached: it is no way into other networks.
+token, and nothing but the control port of names without dots can be reached: it is no way into other networks. A node
+that has no control port, only a JSON-RPC WebSocket, is named, and reached at that port alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from node.log import set_up_logging
@@ -49,10 +50,16 @@ _CREDENTIALS = re.compile(rb"\r\nproxy-authorization: *basic +([a-z0-9+/=]+) *\r
 class Gateway:
     """Connects callers to nodes."""
 
-    def __init__(self, token: str, *, ports: Sequence[int]) -> None:
-        """`ports` are the ports of nodes that may be reached."""
+    def __init__(self, token: str, *, ports: Sequence[int], only: Iterable[tuple[str, int]] = ()) -> None:
+        """
+        Args:
+            token: what callers must present.
+            ports: of nodes, that may be reached.
+            only: names of nodes that have another port instead of those, and which.
+        """
         self._expected = base64.b64encode(f"{USER}:{token}".encode())
         self._ports = frozenset(ports)
+        self._only = dict(only)
         self._slots = asyncio.Semaphore(MAX_CONNECTIONS)
         self._callers = TaskOwner()
 
@@ -86,7 +93,7 @@ class Gateway:
         credentials = _CREDENTIALS.search(request)
         if credentials is None or not hmac.compare_digest(credentials[1], self._expected):
             return "407 Proxy Authentication Required"
-        if target is None or int(target[2]) not in self._ports:
+        if target is None or not self._may_reach(target[1].decode(), int(target[2])):
             return "403 Forbidden"
         try:
             node_reader, node_writer = await _reach(target[1].decode(), int(target[2]))
@@ -97,6 +104,9 @@ class Gateway:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await _splice((reader, writer), (node_reader, node_writer))
         return None
+
+    def _may_reach(self, name: str, port: int) -> bool:
+        return port == self._only[name] if name in self._only else port in self._ports
 
 
 async def _reach(host: str, port: int) -> Stream:
@@ -147,10 +157,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--allow", type=int, action="append", required=True, metavar="PORT", help="port of nodes to reach"
     )
+    parser.add_argument(
+        "--only",
+        type=_node_and_port,
+        action="append",
+        default=[],
+        metavar="NODE:PORT",
+        help="a node that is reached at this port instead",
+    )
     flags = parser.parse_args(argv)
     set_up_logging(3, name="gateway")
     asyncio.run(_run(flags))
     return 0
+
+
+def _node_and_port(text: str) -> tuple[str, int]:
+    name, _, port = text.rpartition(":")
+    if not name or not port.isascii() or not port.isdigit():
+        raise argparse.ArgumentTypeError(f"expected NODE:PORT, got {text!r}")
+    return name, int(port)
 
 
 async def _run(flags: argparse.Namespace) -> None:
@@ -159,7 +184,7 @@ async def _run(flags: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     token = flags.token_file.read_text().strip() if flags.token_file else os.environ[TOKEN_VARIABLE]
-    await Gateway(token, ports=flags.allow).serve(flags.host, flags.port, stop)
+    await Gateway(token, ports=flags.allow, only=flags.only).serve(flags.host, flags.port, stop)
 
 
 if __name__ == "__main__":

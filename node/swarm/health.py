@@ -36,8 +36,10 @@ class PeerPot:
         """The parameter of hive_getHealthInfo: missing and null parts are empty, unknown ones are ignored.
 
         Raises:
-            ValueError: an address is not base64, or a part has the wrong type.
+            ValueError: an address is not base64, or something has the wrong type.
         """
+        if not isinstance(value, Mapping):
+            raise ValueError("expected an object with NNSet and PeersPerBin")
         addresses, sizes = value.get("NNSet") or [], value.get("PeersPerBin") or []
         if not (isinstance(addresses, list) and all(isinstance(address, str) for address in addresses)):
             raise ValueError("NNSet: expected an array of base64 strings")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from orchestrator.cli import collect, down, exports, logs, messages, nodes, status, up
+from orchestrator.cli import chapter, collect, down, exports, logs, messages, nodes, status, up
 from orchestrator.cli.failures import shown
 from orchestrator.cli.installed import InstalledLabs
 from orchestrator.cli.session import Session
@@ -70,6 +70,7 @@ for command in (
     nodes.connect,
     nodes.disconnect,
     nodes.node_group,
+    chapter.chapter,
     exports.validate,
     exports.schema,
     exports.export,

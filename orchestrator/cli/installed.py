@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import OrchestratorError, RuntimeUnavailable
 
 if TYPE_CHECKING:
+    from orchestrator.chapter.examples import Example
+    from orchestrator.chapter.transcript import Said, Transcript
     from orchestrator.engine import Engine
     from orchestrator.gc import FoundLab, Leftover
     from orchestrator.image import ImageInfo
@@ -54,6 +56,11 @@ class InstalledLabs:
             progress=progress,
             keep_on_failure=keep_on_failure,
         )
+
+    def play(self, example: Example, *, runtime: str, show: Callable[[Said], None], report: Report) -> Transcript:
+        from orchestrator.chapter.play import play
+
+        return play(example, runtime=runtime, state_root=self._root, show=show, report=report)
 
     def open(self, name: str) -> Lab:
         from orchestrator.lab import Lab

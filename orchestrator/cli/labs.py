@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from orchestrator.errors import LabFileError, OrchestratorError
 
 if TYPE_CHECKING:
+    from orchestrator.chapter.examples import Example
+    from orchestrator.chapter.transcript import Said, Transcript
     from orchestrator.gc import FoundLab, Leftover
     from orchestrator.image import ImageInfo
     from orchestrator.lab import Lab
@@ -31,6 +33,9 @@ class Labs(Protocol):
         progress: Callable[[str, int, int], None],
         keep_on_failure: bool,
     ) -> Lab: ...
+
+    def play(self, example: Example, *, runtime: str, show: Callable[[Said], None], report: Report) -> Transcript:
+        """Play an example of the tutorial to its end; nothing of it stays."""
 
     def open(self, name: str) -> Lab: ...
 

@@ -13,7 +13,7 @@ from orchestrator.cli.labs import DEFAULT_NAME
 from orchestrator.cli.output import print_table
 
 if TYPE_CHECKING:
-    from orchestrator.spec import LabSpec
+    from orchestrator.spec import LabSpec, NodeSpec
 
 DEFAULT_TOPOLOGY = "line"
 
@@ -73,8 +73,12 @@ def print_plan(spec: LabSpec, runtime: str, running: bool) -> None:
     click.echo(f"lab {spec.name}: {len(spec.nodes)} nodes, {len(spec.links)} links, seed {spec.seed}")
     click.echo(f"runtime {runtime}, network {spec.network_id}, auto-connect {'on' if spec.auto_connect else 'off'}")
     click.echo("it runs already and would be taken as it is" if running else "would start:")
-    rows = [(node.name, node.role, node.overlay.hex()[:16], ", ".join(_dials(spec, node.name))) for node in spec.nodes]
-    print_table(("node", "role", "overlay", "dials"), rows)
+    rows = [
+        (node.name, node.role, _overlay(node), ", ".join(_dials(spec, node.name)), _runs(node)) for node in spec.nodes
+    ]
+    # A column for what runs only where not all nodes are ours.
+    width = 4 + any(node.reference for node in spec.nodes)
+    print_table(("node", "role", "overlay", "dials", "runs")[:width], [row[:width] for row in rows])
 
 
 def plan_to_json(spec: LabSpec, runtime: str, running: bool) -> dict[str, Any]:
@@ -93,11 +97,27 @@ def spec_to_json(spec: LabSpec) -> dict[str, Any]:
         "image": spec.image,
         "source": spec.source,
         "nodes": [
-            {"name": node.name, "role": node.role, "id": node.id.hex(), "overlay": node.overlay.hex()}
+            {
+                "name": node.name,
+                "role": node.role,
+                "kind": node.kind,
+                # Null: the node chooses it when it is started.
+                "id": None if node.chooses_keys else node.id.hex(),
+                "overlay": None if node.chooses_keys else node.overlay.hex(),
+                "image": node.reference.image if node.reference else spec.image,
+            }
             for node in spec.nodes
         ],
         "links": [[link.a, link.b] for link in spec.links],
     }
+
+
+def _overlay(node: NodeSpec) -> str:
+    return "its own choice" if node.chooses_keys else node.overlay.hex()[:16]
+
+
+def _runs(node: NodeSpec) -> str:
+    return node.reference.image if node.reference else node.kind
 
 
 def _dials(spec: LabSpec, name: str) -> list[str]:
@@ -136,6 +156,6 @@ def _rename(spec: LabSpec, *, name: str | None, seed: int | None) -> LabSpec:
         spec,
         name=name,
         seed=seed,
-        nodes=tuple(make_node(seed, name, node.name, role=node.role) for node in spec.nodes),
+        nodes=tuple(make_node(seed, name, node.name, role=node.role, reference=node.reference) for node in spec.nodes),
         network_id=network_id_for(seed, name),
     )

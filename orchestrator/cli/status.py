@@ -70,8 +70,9 @@ def node_to_json(node: NodeStatus) -> dict[str, Any]:
     if node.info is not None:
         document["enode"] = node.info.enode
         document["overlay"] = node.info.overlay.hex()
-        document["rss_bytes"] = node.info.rss_bytes
-        document["uptime_s"] = round(node.info.uptime_s, 3)
+        # Nodes of kind reference tell neither.
+        document["rss_bytes"] = node.info.rss_bytes or None
+        document["uptime_s"] = round(node.info.uptime_s, 3) or None
     return document
 
 
@@ -85,8 +86,8 @@ def _print_status(nodes: list[NodeStatus]) -> None:
                 "ready" if not node.reasons else "not ready" if node.state == "running" else str(node.state),
                 join_words(sorted(node.peers), limit=PEERS_SHOWN),
                 str(node.depth) if told else "",
-                format_megabytes(told.rss_bytes) if told else "",
-                format_seconds(told.uptime_s) if told else "",
+                format_megabytes(told.rss_bytes) if told and told.rss_bytes else "",
+                format_seconds(told.uptime_s) if told and told.uptime_s else "",
                 "; ".join(node.reasons),
             )
         )

@@ -34,6 +34,9 @@ RUNTIME_REPOSITORY = "pss-lab-runtime"
 LATEST_TAG = f"{NODE_REPOSITORY}:latest"
 """The name that Compose files use."""
 
+SOURCE_FOLDERS = ("node", "examples")
+"""What of the checkout is in the image. The examples are there for `lab chapter`."""
+
 BYTES_PER_MB = 1_000_000
 
 BUILDER_CHATTER = ("Step ", "--->", "Removing intermediate container", "Successfully ")
@@ -67,7 +70,7 @@ class ImageInputs:
     runtime_dockerfile: bytes
     node_dockerfile: bytes
     sources: Mapping[str, bytes]
-    """Files of the `node` package by relative path."""
+    """Files of :data:`SOURCE_FOLDERS` by path in the checkout."""
 
     @classmethod
     def read(cls, project_dir: Path, *, arch: str) -> ImageInputs:
@@ -86,7 +89,11 @@ class ImageInputs:
                 packages=tuple(select_for_image(lock, roots, machine=machine_of(arch))),
                 runtime_dockerfile=(images / "runtime" / "Dockerfile").read_bytes(),
                 node_dockerfile=(images / "node" / "Dockerfile").read_bytes(),
-                sources=read_tree(project_dir / "node"),
+                sources={
+                    f"{folder}/{name}": content
+                    for folder in SOURCE_FOLDERS
+                    for name, content in read_tree(project_dir / folder).items()
+                },
             )
         except OSError as error:
             raise ImageError(f"the image is built from a checkout: {error.filename}: {error.strerror}") from error
@@ -142,7 +149,7 @@ def _build(
     if rebuild or find_image(client, runtime_tag) is None:
         _build_runtime(client, inputs, base=base, tag=runtime_tag, report=report)
     report("building the node image")
-    files = {f"app/node/{name}": content for name, content in inputs.sources.items()}
+    files = {f"app/{name}": content for name, content in inputs.sources.items()}
     files["app/version.txt"] = f"pss-lab {__version__} {node_tag.partition(':')[2]}\n".encode()
     files["Dockerfile"] = inputs.node_dockerfile
     with tempfile.TemporaryFile(prefix="pss-lab-") as context:

@@ -15,6 +15,7 @@ from orchestrator.engine import Engine, engine_required
 from orchestrator.errors import RuntimeUnavailable
 from orchestrator.lab import Lab
 from orchestrator.spec import LabSpec
+from tests.e2e.shell import Shell
 
 LOG_LINES = 25
 """Of each node, shown with a test that failed."""
@@ -63,6 +64,15 @@ def docker_engine(engine: Engine | None) -> Engine:
 @pytest.fixture(scope="session")
 def default_runtime(engine: Engine | None) -> str:
     return "process" if engine is None else "docker"
+
+
+@pytest.fixture
+def shell(tmp_path: Path, default_runtime: str, request: pytest.FixtureRequest) -> Iterator[Shell]:
+    if default_runtime == "docker":
+        in_containers.add(request.node.nodeid)
+    shell = Shell(tmp_path, LAB_UP_RUNTIME=default_runtime)
+    yield shell
+    shell("down", "--all")
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,9 +15,7 @@ import pytest
 from orchestrator import labels
 from orchestrator.engine import Engine
 from orchestrator.process_runtime import find_lab_processes
-from tests.e2e.conftest import in_containers
-
-COMMAND_TIMEOUT_S = 120.0
+from tests.e2e.shell import COMMAND_TIMEOUT_S, Shell, objects_of
 
 GOOD = """\
 apiVersion: lab/v1
@@ -27,53 +23,6 @@ name: typed
 nodes: {alice: {}, n01: {}, bob: {}}
 links: [alice-n01, n01-bob]
 """
-
-
-class Shell:
-    """Runs `lab` in a directory of its own."""
-
-    def __init__(self, directory: Path, **environment: str) -> None:
-        self.directory = directory
-        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        self.environment = {**inherited, "NO_COLOR": "1", **environment}
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "orchestrator", *arguments],
-            cwd=self.directory,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=COMMAND_TIMEOUT_S,
-            check=False,
-        )
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", *arguments],
-            cwd=self.directory,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-
-@pytest.fixture
-def shell(tmp_path: Path, default_runtime: str, request: pytest.FixtureRequest) -> Iterator[Shell]:
-    if default_runtime == "docker":
-        in_containers.add(request.node.nodeid)
-    shell = Shell(tmp_path, LAB_UP_RUNTIME=default_runtime)
-    yield shell
-    shell("down", "--all")
-
-
-def objects_of(engine: Engine, lab: str) -> list[str]:
-    """Whatever of a lab is in the engine."""
-    mark = {"label": f"{labels.LAB}={lab}"}
-    client = engine.client
-    found = [*client.containers.list(all=True, filters=mark, ignore_removed=True), *client.networks.list(filters=mark)]
-    return [str(thing.name) for thing in [*found, *client.volumes.list(filters=mark)]]
 
 
 def test_up_twice_and_down_twice(shell: Shell) -> None:

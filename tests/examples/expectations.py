@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 HEX8, ID = "[0-9a-f]{8}", "[0-9a-f]{64}"
-ENODE = r"enode://[0-9a-f]{128}@127\.0\.0\.1:\d+(\?discport=\d+)?"
+IP = r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+"
+ENODE = rf"enode://[0-9a-f]{{128}}@{IP}:\d+(\?discport=\d+)?"
 
 EXPECTED: dict[str, dict[str, list[str]]] = {
     "a1_server": {
@@ -133,3 +136,13 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         "bob": [f"b'sendmeback' for me, from {HEX8}"],
     },
 }
+
+
+def check(example: str, said: dict[str, list[str]]) -> None:
+    """Compare what the actors said with what they should."""
+    for actor, patterns in EXPECTED[example].items():
+        lines = said.pop(actor, [])
+        assert len(lines) == len(patterns), (actor, lines)
+        for line, pattern in zip(lines, patterns, strict=True):
+            assert re.fullmatch(pattern, line), f"{actor}: {line!r} does not match {pattern!r}"
+    assert not said, f"somebody else spoke: {said}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.examples.expectations import EXPECTED
+from tests.examples.expectations import EXPECTED, check
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TIME_LIMIT_S = 5.0
@@ -31,15 +30,6 @@ def said_by(output: str) -> dict[str, list[str]]:
         actor, _, text = line.partition("  ")
         said.setdefault(actor, []).append(text.strip())
     return said
-
-
-def check(example: str, said: dict[str, list[str]]) -> None:
-    for actor, patterns in EXPECTED[example].items():
-        lines = said.pop(actor, [])
-        assert len(lines) == len(patterns), (actor, lines)
-        for line, pattern in zip(lines, patterns, strict=True):
-            assert re.fullmatch(pattern, line), f"{actor}: {line!r} does not match {pattern!r}"
-    assert not said, f"somebody else spoke: {said}"
 
 
 def run(path: Path, *flags: str, home: Path) -> subprocess.CompletedProcess[str]:

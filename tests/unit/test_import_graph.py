@@ -25,6 +25,7 @@ ORCHESTRATOR = FIRST_ROW | {
     "node.swarm.proximity",
     "node.swarm.health",  # what the tables of a ready lab hold
     "node.rpc.client",
+    "node.rpc.links",  # a WebSocket of that client, through the gateway
     "node.control.client",
     "node.control.auth",
     "node.control.convert",

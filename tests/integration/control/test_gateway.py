@@ -13,7 +13,16 @@ import pytest
 from node.control import gateway as gateway_module
 from node.control.client import ControlClient, ControlError
 from tests.support.control import TOKEN, controlled, free_port
-from tests.support.gateway import Target, answer, caller, credentials, request, running_gateway, running_target
+from tests.support.gateway import (
+    Target,
+    answer,
+    caller,
+    credentials,
+    listening,
+    request,
+    running_gateway,
+    running_target,
+)
 from tests.support.nodes import LabNode
 from tests.support.waiting import until
 
@@ -149,6 +158,20 @@ async def test_without_the_token_407(port: int, target: Target, header: str) -> 
 async def test_other_ports_and_names_with_dots_403(port: int, target: Target, to: str) -> None:
     data = request(to.format(port=target.port), credentials())
     assert await answer(port, data) == "HTTP/1.1 403 Forbidden"
+
+
+async def test_a_node_with_a_port_of_its_own_is_reached_at_that_and_no_other(target: Target) -> None:
+    own, stop = free_port(), asyncio.Event()
+    gateway = gateway_module.Gateway(TOKEN, ports=[1, 2], only=[("localhost", target.port), ("other", 3)])
+    serving = asyncio.create_task(gateway.serve("127.0.0.1", own, stop))
+    try:
+        await listening(own)
+        assert (await answer(own, request(f"localhost:{target.port}", credentials()))).startswith("HTTP/1.1 200")
+        for to in ("localhost:1", "localhost:3", "other:1", f"other:{target.port}", f"n02:{target.port}", "n02:3"):
+            assert await answer(own, request(to, credentials())) == "HTTP/1.1 403 Forbidden", to
+    finally:
+        stop.set()
+        await serving
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "connect"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from node.control.gateway import main
 from tests.support.control import TOKEN, free_port
 from tests.support.gateway import Target, caller, credentials, request, running_target
 
@@ -25,7 +26,8 @@ async def target() -> AsyncIterator[Target]:
 async def test_the_command_stops_at_once_with_connections_open(tmp_path: Path, target: Target, number: int) -> None:
     port, token_file = free_port(), tmp_path / "token"
     token_file.write_text(TOKEN + "\n")
-    argv = ["--host", "127.0.0.1", "--port", str(port), "--token-file", str(token_file), "--allow", str(target.port)]
+    argv = ["--host", "127.0.0.1", "--port", str(port), "--token-file", str(token_file), "--allow", "1"]
+    argv += ["--only", f"localhost:{target.port}"]
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "node.control.gateway", *argv, stderr=subprocess.PIPE
     )
@@ -46,3 +48,11 @@ async def test_the_command_stops_at_once_with_connections_open(tmp_path: Path, t
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.mark.parametrize("value", ["8546", ":8546", "n01", "n01:", "n01:x"])
+def test_a_target_that_is_none_is_refused(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["--allow", "1", "--only", value])
+    assert refused.value.code == 2
+    assert f"expected NODE:PORT, got {value!r}" in capsys.readouterr().err

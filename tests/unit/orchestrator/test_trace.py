@@ -155,6 +155,50 @@ def test_a_relay_that_says_nothing() -> None:
     assert "n01 -> bob" in str(journey)
 
 
+def told_by(*names: str) -> Told:
+    """What these nodes say of a message on the line."""
+    return [(name, event) for name, event in LINE if name in names]
+
+
+def test_a_relay_that_never_says_anything_had_it_from_whoever_sent_it_there() -> None:
+    journey = join_events(DIGEST, told_by("alice", "bob"), NAMES, silent={"n01"})
+    assert steps(journey) == [
+        (0, "alice", "n01", "first"),
+        (1, "n01", "bob", "first"),
+        (2, "bob", "n01", "unseen"),
+    ]
+    assert [hop.receiver for hop in journey.path_to("bob")] == ["n01", "bob"]
+    assert journey.hops[0].arrived_ms is None
+    assert journey.summary == "delivered to bob after 2 hops in 2.6 ms: alice -> n01 -> bob"
+    assert format_journey(journey).splitlines()[-1] == "no events from reference nodes: n01"
+
+
+def test_a_sender_that_never_says_anything() -> None:
+    """Nobody brought it to the sender, though the relay sends it back there."""
+    back = tell(("n01", 1.3, Kind.PSS_FORWARDED, "alice", ALL))
+    journey = join_events(DIGEST, [*told_by("n01", "bob"), *back], NAMES, silent={"alice"})
+    assert (0, "alice", "n01", "first") in steps(journey)
+    assert (1, "n01", "alice", "unseen") in steps(journey)
+    assert [hop.receiver for hop in journey.path_to("bob")] == ["n01", "bob"]
+    # When it was sent, nobody knows.
+    assert journey.path_to("bob")[0].took_ms is None
+
+
+def test_a_receiver_that_never_says_anything() -> None:
+    told = [(name, event) for name, event in told_by("alice", "n01") if event.kind is not Kind.PSS_DUPLICATE]
+    unknown = join_events(DIGEST, told, NAMES, silent={"bob"})
+    assert steps(unknown)[1] == (1, "n01", "bob", "unseen")
+    known = join_events(DIGEST, told, NAMES, silent={"bob"}, arrived={"bob"})
+    assert steps(known)[1] == (1, "n01", "bob", "first")
+    assert [hop.receiver for hop in known.path_to("bob")] == ["n01", "bob"]
+
+
+def test_a_message_without_a_digest() -> None:
+    journey = join_events("", [], NAMES, silent={"alice"})
+    assert journey.path_to("bob") == []
+    assert "does not tell the digest" in journey.summary
+
+
 def test_without_the_sender() -> None:
     journey = join_events(DIGEST, [(name, event) for name, event in LINE if name != "alice"], NAMES)
     assert (journey.origin, journey.mode) == ("", "asymmetric")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from node.control.gen import control_pb2 as pb
+from orchestrator.chapter.examples import Example
+from orchestrator.chapter.transcript import Said, Transcript
 from orchestrator.errors import LabNotFound, OrchestratorError, UnknownNode
 from orchestrator.gc import FoundLab, Leftover
 from orchestrator.image import ImageInfo
@@ -170,6 +172,8 @@ class FakeLabs:
         self.digests: dict[str, str] = {}
         self.removed: list[str] = []
         self.raises: Exception | None = None
+        self.played: list[tuple[str, str]] = []
+        self.performance = Transcript()
         for name in names:
             self.add(name)
 
@@ -191,6 +195,12 @@ class FakeLabs:
         self.on_up(lab)
         self.labs[spec.name] = lab
         return lab
+
+    def play(self, example: Example, *, runtime: str, show: Callable[[Said], None], report: Report) -> Transcript:
+        self.played.append((example.name, runtime))
+        for said in self.performance.said:
+            show(said)
+        return self.performance
 
     def open(self, name: str) -> FakeLab:
         if self.raises:

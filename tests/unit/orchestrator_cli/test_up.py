@@ -171,7 +171,7 @@ def test_dry_run_as_json_has_no_secrets(run: Run) -> None:
         False,
         [["alice", "n01"], ["n01", "bob"]],
     )
-    assert set(document["nodes"][0]) == {"name", "role", "id", "overlay"}
+    assert set(document["nodes"][0]) == {"name", "role", "kind", "id", "overlay", "image"}
 
 
 # -- what can go wrong

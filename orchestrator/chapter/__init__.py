@@ -1,0 +1,1 @@
+"""The examples of the tutorial, each actor in a container of its own."""
