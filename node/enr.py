@@ -76,11 +76,6 @@ def make_record(key: PrivateKey, *, seq: int, ip: IPAddress, tcp: int = 0, udp: 
     return Record(Node(key.public, ip, tcp, udp), seq, encode([signature, *content]))
 
 
-def sign_record(key: PrivateKey, *, seq: int, ip: IPAddress, tcp: int = 0, udp: int = 0) -> str:
-    """The text form of a new record."""
-    return make_record(key, seq=seq, ip=ip, tcp=tcp, udp=udp).text
-
-
 def parse_record(text: str) -> Node:
     """Read and verify the text form of a record.
 

@@ -16,7 +16,6 @@
       ConfigError                  a flag, environment variable or file is wrong
       RPCError                     a JSON-RPC error object; .code, .message, .data
       PssError                     abstract
-        NoRoute                    nobody to forward to
         UnknownKey, UnknownTopic   not in the key store
         DecryptionFailed           no key of ours opens it
         OutboxFull                 too many messages are waiting for a peer
@@ -120,10 +119,6 @@ class RPCError(LabError):
 
 class PssError(LabError):
     """Something about sending or receiving pss messages."""
-
-
-class NoRoute(PssError):
-    """There is no peer a message could be forwarded to."""
 
 
 class UnknownKey(PssError):

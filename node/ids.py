@@ -22,21 +22,6 @@ OVERLAY_ADDRESS_BYTES = 32
 TOPIC_BYTES = 4
 
 
-def parse_node_id(text: str) -> NodeId:
-    """A node ID from 64 hex digits, with or without 0x.
-
-    Raises:
-        ValueError: with the reference's wording, ``wrong length, want 64 hex chars``, or naming the bad digit.
-    """
-    digits = text[2:] if text[:2] in ("0x", "0X") else text
-    if len(digits) != 2 * NODE_ID_BYTES:
-        raise ValueError("wrong length, want 64 hex chars")
-    raw = bytes.fromhex(digits)
-    if len(raw) != NODE_ID_BYTES:  # fromhex lets white space pass
-        raise ValueError(f"not hexadecimal: {text!r}")
-    return NodeId(raw)
-
-
 def overlay_address(raw: bytes) -> OverlayAddress:
     """Check that `raw` is a full overlay address.
 

@@ -217,13 +217,6 @@ def find_lab_processes(lab_id: str | None = None) -> dict[int, str]:
     return found
 
 
-def end_lab_processes(lab_id: str) -> int:
-    """End what still carries a lab's id; how many there were."""
-    strays = list(_strays(lab_id))
-    _end(strays)
-    return len(strays)
-
-
 def _strays(lab_id: str) -> Iterator[_Process]:
     for pid in find_lab_processes(lab_id):
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -67,13 +67,6 @@ def choose(used: Iterable[IPv4Network], *, hosts: int, start: str) -> IPv4Networ
     )
 
 
-def choose_pair(used: Iterable[IPv4Network], *, hosts: int, start: str) -> tuple[IPv4Network, IPv4Network]:
-    """Subnets for the data and the control network of one lab. Raises like :func:`choose`."""
-    taken = list(used)
-    data = choose(taken, hosts=hosts, start=f"{start}-data")
-    return data, choose([*taken, data], hosts=hosts, start=f"{start}-control")
-
-
 def parse_routes(text: str) -> list[IPv4Network]:
     """Networks that the host has routes to, the default route left out.
 

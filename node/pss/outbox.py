@@ -100,8 +100,3 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._heap)
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Wire size of all waiting messages."""
-        return self._bytes

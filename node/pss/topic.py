@@ -28,25 +28,6 @@ def protocol_topic(name: str, version: int) -> Topic:
     return topic_from_text(f"{name}:{version}")
 
 
-def parse_topic(text: str) -> Topic:
-    """A topic as JSON-RPC takes it: 0x and hex digits, padded with zeros or cut to 4 bytes (spec 06 section 9.1).
-
-    Raises:
-        ValueError: with the reference's wording.
-    """
-    if not text:
-        raise ValueError("empty hex string")
-    if text[:2] not in ("0x", "0X"):
-        raise ValueError("hex string without 0x prefix")
-    digits = text[2:]
-    if len(digits) % 2:
-        raise ValueError("hex string of odd length")
-    # bytes.fromhex would skip blanks between the digits.
-    if not all(digit in "0123456789abcdefABCDEF" for digit in digits):
-        raise ValueError("invalid hex string")
-    return Topic(bytes.fromhex(digits[: 2 * TOPIC_BYTES]).ljust(TOPIC_BYTES, b"\0"))
-
-
 def format_topic(topic: Topic) -> str:
     """``0x`` and eight lower-case hex digits."""
     return "0x" + topic.hex()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.enode import MAX_ENODE_CHARS, InvalidEnode, Node, parse_enode, parse_ip, parse_node
-from node.enr import sign_record
+from node.enr import make_record
 from tests.support.keys import KEY_A, make_key
 
 K = KEY_A.public.raw.hex()
@@ -105,7 +105,7 @@ def test_the_admin_form_is_stricter() -> None:
     for text in (K, f"Enode://{K}@127.0.0.1:1", ""):
         with pytest.raises(InvalidEnode, match="missing 'enr:' prefix for base64-encoded record"):
             parse_node(text)
-    record = sign_record(KEY_A, seq=1, ip=parse_ip("127.0.0.1"), tcp=1)
+    record = make_record(KEY_A, seq=1, ip=parse_ip("127.0.0.1"), tcp=1).text
     assert parse_node(record).key == KEY_A.public
 
 

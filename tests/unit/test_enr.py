@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from node.crypto.keccak import keccak256
 from node.crypto.secp256k1 import PrivateKey
 from node.enode import InvalidEnode, Node, parse_ip
-from node.enr import MAX_RECORD_BYTES, PREFIX, Record, make_record, parse_record, sign_record
+from node.enr import MAX_RECORD_BYTES, PREFIX, Record, make_record, parse_record
 from node.errors import MalformedMessage
 from node.rlp.codec import Encodable, decode, encode
 from tests.support.keys import KEY_A, KEY_B, flip_bit
 
 IP = parse_ip("127.0.0.1")
-RECORD = sign_record(KEY_B, seq=1, ip=IP, tcp=30100, udp=30100)
+RECORD = make_record(KEY_B, seq=1, ip=IP, tcp=30100, udp=30100).text
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 COMPRESSED = KEY_A.public.compressed
 
@@ -38,7 +38,7 @@ def signed(content: list[Encodable], key: PrivateKey = KEY_A) -> str:
 @given(st.ip_addresses(), st.integers(0, 65535), st.integers(0, 65535), st.integers(0, 2**64 - 1))
 def test_round_trip(ip: object, tcp: int, udp: int, seq: int) -> None:
     address = parse_ip(str(ip))
-    assert parse_record(sign_record(KEY_A, seq=seq, ip=address, tcp=tcp, udp=udp)) == Node(
+    assert parse_record(make_record(KEY_A, seq=seq, ip=address, tcp=tcp, udp=udp).text) == Node(
         KEY_A.public, address, tcp, udp
     )
 
@@ -53,12 +53,12 @@ def test_the_example_of_eip_778() -> None:
     assert node.id.hex() == "a448f24c6d18e575453db13171562b71999873db5b286df957af199ec94617f7"
     assert (str(node.ip), node.tcp, node.udp) == ("127.0.0.1", 0, 30303)
     key = PrivateKey(bytes.fromhex("b71c71a67e1177ad4e901695e1b4b9ee17ae16c6668d313eac2f96dbcda3f291"))
-    assert sign_record(key, seq=1, ip=IP, udp=30303) == record
+    assert make_record(key, seq=1, ip=IP, udp=30303).text == record
 
 
 def test_the_record_of_the_reference() -> None:
     """Spec 02 section 9.3, NodeInfo of node B."""
-    assert sign_record(KEY_B, seq=2, ip=IP, tcp=30100, udp=30100) == (
+    assert make_record(KEY_B, seq=2, ip=IP, tcp=30100, udp=30100).text == (
         "enr:-Iu4QAc_p8ccSGN9jZw0nm-Ftd7dDp0IRUhjYUQruLI0Agj-X_tYqiMDZIq5YNOcE5NoHlLVqp04XVvFDqeQ_ZooqvwCgmlkgnY0gmlwhH8AAAGJ"
         "c2VjcDI1NmsxoQNqo9qbXB1hlWB2yzAU_9qgmWus2uKbpLieObQIj4bseIN0Y3CCdZSDdWRwgnWU"
     )

@@ -8,8 +8,9 @@ import pytest
 
 from node.errors import RemoteProtocolError
 from node.ids import Topic
+from node.pss.api import TopicHex
 from node.pss.message import PssMessage
-from node.pss.topic import format_topic, parse_topic, protocol_topic, topic_from_bytes, topic_from_text
+from node.pss.topic import format_topic, protocol_topic, topic_from_bytes, topic_from_text
 from tests.vectors.loader import Case, generate, unhex
 
 pytestmark = pytest.mark.vectors("pss_message.json")
@@ -55,7 +56,7 @@ def test_topic(case_topic: Case) -> None:
     topic = topic_from_bytes(unhex(case_topic["bytes"]))
     assert topic == unhex(case_topic["topic"])
     assert format_topic(topic) == case_topic["topic"]
-    assert parse_topic(case_topic["topic"]) == topic
+    assert TopicHex.from_json(case_topic["topic"]) == topic
     if case_topic.get("text") is not None:
         assert topic_from_text(case_topic["text"]) == topic
 

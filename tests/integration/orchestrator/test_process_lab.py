@@ -14,7 +14,7 @@ from node.control.client import ControlError
 from node.events import Kind
 from orchestrator.errors import DeliveryFailed, LabFileError, LabNotFound, LabNotReady, UnknownNode
 from orchestrator.lab import Lab
-from orchestrator.process_runtime import ProcessRuntime, end_lab_processes, find_lab_processes
+from orchestrator.process_runtime import ProcessRuntime, find_lab_processes
 from orchestrator.runtime import NodeState
 from orchestrator.topology import make_spec
 
@@ -155,7 +155,7 @@ def test_a_node_that_does_not_come_up_is_an_error_and_nothing_stays(
 def test_what_lost_its_directory_is_found_by_its_environment(lab: Lab) -> None:
     assert len(find_lab_processes(lab.state.lab_id)) == 3
     (lab.state.directory / "processes.json").unlink()
-    assert end_lab_processes(lab.state.lab_id) == 3
+    assert len(lab.runtime.down()) == 3
     assert find_lab_processes(lab.state.lab_id) == {}
     with pytest.raises(ControlError):
         lab["alice"].control.peers()

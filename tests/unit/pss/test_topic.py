@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.ids import Topic
-from node.pss.topic import ZERO_TOPIC, format_topic, parse_topic, protocol_topic, topic_from_bytes, topic_from_text
+from node.pss.api import TopicHex
+from node.pss.topic import ZERO_TOPIC, format_topic, protocol_topic, topic_from_bytes, topic_from_text
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_protocol_topic() -> None:
     ],
 )
 def test_text_forms(text: str, digits: str) -> None:
-    assert parse_topic(text).hex() == digits
+    assert TopicHex.from_json(text).hex() == digits
 
 
 @pytest.mark.parametrize(
@@ -60,12 +61,12 @@ def test_text_forms(text: str, digits: str) -> None:
 )
 def test_bad_texts(text: str, error: str) -> None:
     with pytest.raises(ValueError, match=error):
-        parse_topic(text)
+        TopicHex.from_json(text)
 
 
 @given(st.binary(min_size=4, max_size=4))
 def test_round_trip(raw: bytes) -> None:
-    assert parse_topic(format_topic(Topic(raw))) == raw
+    assert TopicHex.from_json(format_topic(Topic(raw))) == raw
 
 
 def test_zero() -> None:
