@@ -1,0 +1,1 @@
+"""Measurements of the node and of whole labs; see README.md."""
