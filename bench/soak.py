@@ -11,7 +11,7 @@ Verdict, and exit code 0 only if all of it holds:
 - after every return all tables were healthy again within HEAL_TIMEOUT_S,
 - memory of the nodes that were left alone is flat, and a restart brings none along (:mod:`bench.soak_samples` has the
   bounds; a run too short for a slope says so and judges the rest),
-- at the end, with all nodes back and nobody sending, each has the descriptors that it began with.
+- at the end, with all nodes back and nobody sending, each has the descriptors and tasks that it began with.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from bench.soak_samples import (
     FD_SLACK,
     MAX_RSS_GROWTH_PER_RESTART_MB,
     MAX_RSS_SLOPE_MB_PER_MIN,
+    TASK_SLACK,
     Sample,
     growth_over_restarts,
     rss_slope,
@@ -229,12 +230,19 @@ class Soak:
         deadline = time.monotonic() + QUIET_TIMEOUT_S
         while True:
             final = {name: self._sample(name) for name in self.report.samples}
-            if time.monotonic() > deadline or not any(self._fd_growth(name, final[name]) > FD_SLACK for name in final):
+            if time.monotonic() > deadline or not any(self._leaks(name, now) for name, now in final.items()):
                 return final
             time.sleep(JUDGE_S)
 
-    def _fd_growth(self, name: str, now: Sample) -> int:
-        return now.fds_beyond_peers - self.report.baseline[name].fds_beyond_peers
+    def _leaks(self, name: str, now: Sample) -> list[str]:
+        """What a node has more of than at first, but for its peers."""
+        first = self.report.baseline[name]
+        found = []
+        if now.fds_beyond_peers - first.fds_beyond_peers > FD_SLACK:
+            found.append(f"{now.fds} descriptors with {now.peers} peers, at first {first.fds} with {first.peers}")
+        if now.tasks_beyond_peers - first.tasks_beyond_peers > TASK_SLACK:
+            found.append(f"{now.tasks} tasks with {now.peers} peers, at first {first.tasks} with {first.peers}")
+        return found
 
     # -- judging
 
@@ -268,11 +276,7 @@ class Soak:
             if growth is not None and growth > MAX_RSS_GROWTH_PER_RESTART_MB:
                 found.append(f"memory of {name} is {growth:.1f} MB more than after its first start")
         for name, now in report.final.items():
-            if self._fd_growth(name, now) > FD_SLACK:
-                first = report.baseline[name]
-                found.append(
-                    f"{name} has {now.fds} descriptors with {now.peers} peers, at first {first.fds} with {first.peers}"
-                )
+            found += [f"{name} has {leak}" for leak in self._leaks(name, now)]
         return found
 
 
@@ -281,7 +285,7 @@ def table(report: Report) -> str:
     account = report.account
     lines = [
         f"{'node':8}{'killed':>8}{'stopped':>8}{'MB first':>10}{'last':>6}{'MB/min':>8}{'restart':>9}"
-        f"{'fds-peers':>11}{'last':>6}{'sockets':>9}{'threads':>9}"
+        f"{'fds-peers':>11}{'last':>6}{'tasks':>7}{'last':>6}{'sockets':>9}{'threads':>9}"
     ]
     for name, first in report.baseline.items():
         last, samples = report.final[name], report.samples[name]
@@ -290,7 +294,8 @@ def table(report: Report) -> str:
         lines.append(
             f"{name:8}{report.kills[name]:8}{report.stops[name]:8}{first.rss_mb:10.1f}{last.rss_mb:6.1f}"
             f"{'' if slope is None else f'{slope:.3f}':>8}{'' if growth is None else f'{growth:+.1f}':>9}"
-            f"{first.fds_beyond_peers:11}{last.fds_beyond_peers:6}{last.sockets:9}{last.threads:9}"
+            f"{first.fds_beyond_peers:11}{last.fds_beyond_peers:6}{first.tasks_beyond_peers:7}"
+            f"{last.tasks_beyond_peers:6}{last.sockets:9}{last.threads:9}"
         )
     lines.append(f"sent {account.sent}; path up: {account.deliverable}, {account.relayed} of these over relays")
     lines.append(f"path up, but not there in time: {len(account.failures)}")

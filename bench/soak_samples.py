@@ -1,7 +1,4 @@
-"""What nodes use while a soak runs: memory, file descriptors, sockets, threads; and whether it grows.
-
-The number of asyncio tasks is no part of what a node tells; threads, descriptors and memory show leaks of them late.
-"""
+"""What nodes use while a soak runs: memory, file descriptors, sockets, threads, tasks; and whether it grows."""
 
 from __future__ import annotations
 
@@ -23,6 +20,10 @@ MAX_RSS_GROWTH_PER_RESTART_MB = 2.0
 """Between the first start of a node and a later one, at the same age: a restart brings no memory along."""
 FD_SLACK = 2
 """Descriptors beyond one per peer may differ by so much: a dial or a probe that is just under way."""
+TASKS_PER_PEER = 4
+"""Asyncio tasks of a node for each peer: its session, and bzz, hive and pss on it."""
+TASK_SLACK = 4
+"""Tasks beyond those may differ by so much: calls and dials that are under way."""
 SAMPLE_AGE_S = 5.0
 """Age at which restarts are compared: connected, and started long enough to have imported everything."""
 MIN_SLOPE_SAMPLES = 12
@@ -48,7 +49,12 @@ class Sample:
     fds: int
     sockets: int
     threads: int
+    tasks: int
     peers: int
+
+    @property
+    def tasks_beyond_peers(self) -> int:
+        return self.tasks - TASKS_PER_PEER * self.peers
 
     @property
     def fds_beyond_peers(self) -> int:
@@ -77,6 +83,7 @@ def take_sample(lab: Lab, node: NodeHandle, *, at: float, incarnation: int) -> S
         fds=fds,
         sockets=sockets,
         threads=threads,
+        tasks=info.tasks,
         peers=peers,
     )
 

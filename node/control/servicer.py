@@ -100,6 +100,7 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
             rss_bytes=resident_bytes(),
             uptime_s=time.monotonic() - self._started,
             version=__version__,
+            tasks=len(asyncio.all_tasks()),
         )
 
     @_statuses

@@ -40,7 +40,15 @@ def test_plans_that_make_no_sense(capsys: pytest.CaptureFixture[str]) -> None:
 
 def sample(minutes: float, rss_mb: float, *, incarnation: int = 0, age_s: float = 60.0) -> Sample:
     return Sample(
-        at=minutes * 60, incarnation=incarnation, age_s=age_s, rss_mb=rss_mb, fds=20, sockets=10, threads=8, peers=3
+        at=minutes * 60,
+        incarnation=incarnation,
+        age_s=age_s,
+        rss_mb=rss_mb,
+        fds=20,
+        sockets=10,
+        tasks=20,
+        threads=8,
+        peers=3,
     )
 
 
