@@ -1,0 +1,1 @@
+"""What is used to work on this project and is no part of it."""

@@ -1,0 +1,1 @@
+"""How the documentation is made: figures, checked excerpts and outputs, the site, the printed handout."""
