@@ -44,7 +44,8 @@ class Options:
     ipc_path: str
     listen_addr: str
     """``host:port`` of the p2p listener."""
-    advertise_ip: IPAddress
+    advertise_ip: IPAddress | None
+    """None: where we listen, or what discovery finds out."""
     node_key: PrivateKey | None
     """None: from the data directory."""
     bzz_key: PrivateKey | None
@@ -120,7 +121,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--version", action="version", version=f"pss-node {__version__}")
     add("--name", default="", help="name of this node in the lab")
-    add("--datadir", default="~/.pss-node", metavar="DIR", help="keys, lock and IPC socket (default %(default)s)")
+    add(
+        "--datadir",
+        default="~/.pss-node",
+        metavar="DIR",
+        help="keys, lock, IPC socket, and which nodes it knew (default %(default)s)",
+    )
     add(
         "--ipcpath",
         default=DEFAULT_IPC_NAME,
@@ -213,9 +219,9 @@ def _bounded(text: str, what: str, low: int, high: int) -> int:
     return int(text)
 
 
-def _advertised(nat: str) -> IPAddress:
+def _advertised(nat: str) -> IPAddress | None:
     if nat == "none":
-        return parse_ip("127.0.0.1")
+        return None
     kind, _, address = nat.partition(":")
     try:
         if kind == "extip":

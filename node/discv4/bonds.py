@@ -77,6 +77,10 @@ class Bonds:
         """It answered a PING of ours."""
         self._pongs.put(peer, now)
 
+    def last_pong(self, peer: Peer) -> float | None:
+        """When it last answered a PING of ours."""
+        return self._pongs.get(peer)
+
     def is_proven(self, peer: Peer, now: float) -> bool:
         """Whether we may answer its questions."""
         return _recent(self._pongs.get(peer), now)

@@ -15,14 +15,16 @@ from functools import partial
 from node.crypto.keccak import keccak256
 from node.crypto.secp256k1 import PUBLIC_KEY_BYTES, PrivateKey
 from node.discv4.bonds import MAX_FIND_FAILURES, peer_of
-from node.discv4.endpoint import Address
+from node.discv4.database import MAX_SEEDS, Database, Remembered, latest
+from node.discv4.endpoint import Address, Endpoint
 from node.discv4.exchange import Datagram, Exchange
 from node.discv4.lookup import RESULT_SIZE, Lookup
 from node.discv4.packet import Pong
+from node.discv4.predictor import EndpointPredictor
 from node.discv4.table import Entry, Table
 from node.discv4.timers import Timers
-from node.enode import Node
-from node.enr import Record
+from node.enode import IPAddress, Node
+from node.enr import Record, make_record
 from node.networks import Network
 
 RANDOM_LOOKUPS = 3
@@ -51,7 +53,24 @@ class LookupFinished:
     """Up to 16, closest first; not all of them need be alive."""
 
 
-Event = LookupFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Asking for a node's endpoint, as :meth:`Discovery.resolve` began it, is over."""
+
+    number: int
+    """As returned by it."""
+    node: Node | None
+    """As the node itself says in its record; None if it was not found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordChanged:
+    """Others see us elsewhere; our record now says so."""
+
+    record: Record
+
+
+Event = LookupFinished | Resolved | RecordChanged
 
 
 class Discovery:
@@ -64,6 +83,8 @@ class Discovery:
         *,
         bootnodes: Iterable[Node] = (),
         net_restrict: Collection[Network] = (),
+        seeds: Iterable[Remembered] = (),
+        predicts_endpoint: bool = False,
         intervals: Intervals | None = None,
         rng: random.Random | None = None,
         unix_offset: float = 0.0,
@@ -74,11 +95,15 @@ class Discovery:
             record: our own, with the endpoint that others should use.
             bootnodes: where to begin; each needs an address and a UDP port.
             net_restrict: nodes that others tell about must be in one of these networks, if any are given.
+            seeds: nodes that answered in an earlier run; some of them join the bootnodes.
+            predicts_endpoint: have the record follow what others say of our address.
             unix_offset: Unix time minus the caller's clock in seconds; update :attr:`unix_offset` if it drifts.
         """
+        self._key = key
         self._rng = rng or random.SystemRandom()
         self._own_key, self._own_id = key.public.raw, key.public.node_id
-        self._bootnodes = tuple(bootnodes)
+        self._bootnodes, self._seeds = tuple(bootnodes), tuple(seeds)
+        self._predictor = EndpointPredictor() if predicts_endpoint else None
         self._intervals = intervals or Intervals()
         self._timers = Timers()
         self.table = Table(self._own_id, rng=self._rng)
@@ -132,7 +157,7 @@ class Discovery:
         def begin(now: float) -> None:
             self._search(target if target is not None else self._random_target(), now, finished)
 
-        if len(self.table) or not self._bootnodes:
+        if len(self.table) or not (self._bootnodes or self._seeds):
             self._timers.at(now, begin)
         else:
             self._after_refresh.append(begin)
@@ -142,6 +167,56 @@ class Discovery:
     def random_nodes(self, count: int) -> list[Node]:
         """Different nodes of the table, up to `count`."""
         return self.table.random_nodes(count)
+
+    def resolve(self, node: Node, *, now: float) -> int:
+        """Begin to ask where a node is now: itself at the endpoint given, then the network (spec 02 section 9.5).
+
+        :class:`Resolved` ends it.
+
+        Returns:
+            The number of the question; those of searches are others.
+        """
+        self._lookups += 1
+        number = self._lookups
+
+        def end(found: Node | None) -> None:
+            self._events.append(Resolved(number=number, node=found))
+
+        def ask(whom: Node | None, then: Callable[[float], None], now: float) -> None:
+            if whom is None or whom.ip is None or not whom.udp:
+                then(now)
+            else:
+                self._exchange.request_record(whom, now, partial(answered, then))
+
+        def answered(then: Callable[[float], None], record: Record | None, now: float) -> None:
+            if record is not None and record.node.ip is not None:
+                end(record.node)
+            else:
+                then(now)
+
+        def search(now: float) -> None:
+            self._search(node.key.raw, now, searched)
+
+        def searched(nodes: list[Node], now: float) -> None:
+            ask(next((one for one in nodes if one.id == node.id), None), lambda now: end(None), now)
+
+        self._timers.at(now, partial(ask, node, search))
+        return number
+
+    def remembered(self, *, now: float) -> Database:
+        """For the next run: nodes of the table that answered, and the seeds that may yet do."""
+        offset = self.unix_offset
+        nodes = {seed.node.id: seed for seed in self._seeds}
+        for entry in self.table:
+            at = self._exchange.bonds.last_pong(peer_of(entry.node))
+            if at is not None:
+                nodes[entry.node.id] = Remembered(entry.node, round(at + offset))
+        return Database(self.record.seq, latest(nodes.values(), now=now + offset))
+
+    @property
+    def record(self) -> Record:
+        """Our own."""
+        return self._exchange.record
 
     @property
     def dropped(self) -> Counter[str]:
@@ -169,6 +244,16 @@ class Discovery:
         # Until then whoever pings first could fill the table.
         if self._initialised:
             self.table.add_verified(node)
+
+    def seen_at(self, host: IPAddress, endpoint: Endpoint, now: float) -> None:
+        if self._predictor is None:
+            return
+        self._predictor.add(host, endpoint, now)
+        predicted, own = self._predictor.predict(now), self.record.node
+        if predicted is not None and predicted != (own.ip, own.udp):
+            seq, (ip, port) = self.record.seq + 1, predicted
+            self._exchange.record = make_record(self._key, seq=seq, ip=ip, tcp=own.tcp, udp=port)
+            self._events.append(RecordChanged(record=self.record))
 
     # -- searching
 
@@ -209,7 +294,8 @@ class Discovery:
         if self._refreshing:
             return
         self._refreshing = True
-        for node in self._bootnodes:
+        seeds = self._rng.sample(self._seeds, min(MAX_SEEDS, len(self._seeds)))
+        for node in (*self._bootnodes, *(seed.node for seed in seeds)):
             self.table.add_seen(node)
         targets = [self._own_key, *(self._random_target() for _ in range(RANDOM_LOOKUPS))]
 
@@ -226,7 +312,7 @@ class Discovery:
         waiting, self._after_refresh = self._after_refresh, []
         for begin in waiting:
             begin(now)
-        alone = self._bootnodes and not len(self.table)
+        alone = (self._bootnodes or self._seeds) and not len(self.table)
         interval = self._intervals.refresh_empty_s if alone else self._intervals.refresh_s
         self._refreshes += 1
         self._timers.at(now + interval, partial(self._refresh_again, self._refreshes))

@@ -62,6 +62,9 @@ class Owner(Protocol):
     def verified(self, node: Node) -> None:
         """A node asks us and has proven its endpoint."""
 
+    def seen_at(self, host: IPAddress, endpoint: Endpoint, now: float) -> None:
+        """Somebody who answered us says where it sees us."""
+
 
 class Exchange:
     """One node's conversations."""
@@ -176,6 +179,7 @@ class Exchange:
         def take(pong: Answer, now: float) -> bool:
             assert isinstance(pong, Pong)
             self.bonds.pong_received(peer, now)
+            self._owner.seen_at(peer.ip, pong.to, now)
             answer.append(pong)
             return True
 

@@ -6,11 +6,14 @@ import asyncio
 import logging
 import socket
 import time
-from typing import Self
+from collections.abc import Callable
+from typing import Any, Self
 
-from node.discv4.core import Discovery, Event
+from node.discv4.core import Discovery, Event, LookupFinished, RecordChanged, Resolved
+from node.discv4.database import Database
 from node.discv4.endpoint import Address
 from node.enode import IPAddress, Node, parse_ip
+from node.enr import Record
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +51,14 @@ class DiscoveryService(asyncio.DatagramProtocol):
         self.core = core
         self.unsent = 0
         """Datagrams that the system did not take: buffer full, no route, nobody there."""
+        self.on_record: Callable[[Record], None] = lambda record: None
+        """Called when our own record changes."""
         self._socket, self._ipv6 = sock, sock.family == socket.AF_INET6
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.BaseTransport
         self._timer: asyncio.TimerHandle | None = None
-        self._lookups: dict[int, asyncio.Future[list[Node]]] = {}
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        """Who waits for the end of a search or a question, by its number."""
         self._closed: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
@@ -64,7 +70,7 @@ class DiscoveryService(asyncio.DatagramProtocol):
 
     async def close(self) -> None:
         """Free the socket; searches that run are cancelled."""
-        for future in self._lookups.values():
+        for future in self._waiting.values():
             future.cancel()
         if self._timer is not None:
             self._timer.cancel()
@@ -73,14 +79,25 @@ class DiscoveryService(asyncio.DatagramProtocol):
 
     async def lookup(self, target: bytes | None = None) -> list[Node]:
         """Search for the nodes closest to `target`, 64 bytes; in a random direction without one."""
-        number = self.core.lookup(target, now=self._now())
-        future: asyncio.Future[list[Node]] = self._loop.create_future()
-        self._lookups[number] = future
+        nodes: list[Node] = await self._end_of(self.core.lookup(target, now=self._now()))
+        return nodes
+
+    async def resolve(self, node: Node) -> Node | None:
+        """Ask where a node is now; None if neither it nor anybody else knows."""
+        found: Node | None = await self._end_of(self.core.resolve(node, now=self._now()))
+        return found
+
+    async def _end_of(self, number: int) -> Any:
+        self._waiting[number] = future = self._loop.create_future()
         self._act([])
         try:
             return await future
         finally:
-            del self._lookups[number]
+            del self._waiting[number]
+
+    def remembered(self) -> Database:
+        """What is worth knowing in the next run."""
+        return self.core.remembered(now=self._now())
 
     def random_nodes(self, count: int) -> list[Node]:
         """Different nodes of the table, up to `count`."""
@@ -118,12 +135,21 @@ class DiscoveryService(asyncio.DatagramProtocol):
 
     def _act(self, events: list[Event]) -> None:
         for event in events:
-            future = self._lookups.get(event.number)
-            if future is not None and not future.done():
-                future.set_result(list(event.nodes))
+            match event:
+                case RecordChanged():
+                    self.on_record(event.record)
+                case LookupFinished():
+                    self._finish(event.number, list(event.nodes))
+                case Resolved():
+                    self._finish(event.number, event.node)
         for datagram in self.core.data_to_send():
             self._send(datagram.data, datagram.to)
         self._arm()
+
+    def _finish(self, number: int, result: object) -> None:
+        future = self._waiting.get(number)
+        if future is not None and not future.done():
+            future.set_result(result)
 
     def _send(self, data: bytes, to: Address) -> None:
         host = self._host(to.ip)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from node.crypto.secp256k1 import PrivateKey
 from node.discv4.core import Intervals
@@ -43,18 +44,25 @@ class ServerConfig:
     dial_ratio: int = 3
     """One in so many peers may be found and dialed; 0 means 3."""
     discovery_intervals: Intervals = field(default_factory=Intervals)
+    node_database: Path | None = None
+    """Directory for what is remembered of other nodes and of our own record; None remembers nothing."""
 
     @property
-    def own_ip(self) -> IPAddress:
-        """The address that our record and our enode URL give."""
+    def known_ip(self) -> IPAddress | None:
+        """Our address as far as the settings tell; None leaves it to what others say."""
         if self.advertise_ip is not None:
             return self.advertise_ip
         host = self.listen_addr.rpartition(":")[0]
         try:
             ip = parse_ip(host.strip("[]"))
         except ValueError:
-            return LOOPBACK
-        return LOOPBACK if ip.is_unspecified else ip
+            return None
+        return None if ip.is_unspecified else ip
+
+    @property
+    def own_ip(self) -> IPAddress:
+        """The address that our record and our enode URL begin with."""
+        return self.known_ip or LOOPBACK
 
     @property
     def max_dialed(self) -> int:

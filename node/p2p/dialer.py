@@ -19,6 +19,11 @@ CROSSED_REDIAL_S = 1.0
 """After a dial that was refused as a duplicate although no other connection came of it; ours."""
 DIAL_TIMEOUT_S = 15.0
 """For the TCP connection."""
+RESOLVE_INTERVAL_S = 60.0
+"""From one attempt to learn where a node is to the next; doubles while nobody knows, up to MAX_RESOLVE_INTERVAL_S."""
+MAX_RESOLVE_INTERVAL_S = 3600.0
+MAX_RESOLVING = 4
+"""Such attempts at the same time, each of which may be a search of the network; ours."""
 
 
 @dataclass(slots=True)
@@ -28,6 +33,8 @@ class _Static:
     """The next attempt is one that somebody asked for, not a redial or a suggestion."""
     unreachable: int = 0
     """Attempts in a row that ended without a TCP connection."""
+    resolve_from: float = 0.0
+    resolve_interval_s: float = RESOLVE_INTERVAL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class DialScheduler:
         self._static: dict[NodeId, _Static] = {}
         self._not_before: dict[NodeId, float] = {}
         self._dialing: dict[NodeId, Dial] = {}
+        self._resolving: set[NodeId] = set()
 
     def __contains__(self, node_id: object) -> bool:
         return node_id in self._static
@@ -65,7 +73,10 @@ class DialScheduler:
             immediately: forget that it was tried lately. The reference waits out REDIAL_S even then; where the target
                 does not throttle (local networks), somebody who asks for a connection should get one.
         """
-        self._static[node.id] = _Static(node, control)
+        known, static = self._static.get(node.id), _Static(node, control)
+        if known is not None:
+            static.resolve_from, static.resolve_interval_s = known.resolve_from, known.resolve_interval_s
+        self._static[node.id] = static
         if immediately:
             self.retry(node.id)
 
@@ -119,6 +130,31 @@ class DialScheduler:
         failures = static.unreachable
         self.finished(node_id, now=now, redial_s=min(FIRST_RETRY_S * 2**failures, REDIAL_S))
         static.unreachable = failures + 1
+
+    def begins_resolving(self, node_id: NodeId, *, now: float) -> bool:
+        """Whether to ask the network now where an unreachable node is; the caller reports with :meth:`resolved`."""
+        static = self._static.get(node_id)
+        if static is None or node_id in self._resolving or now < static.resolve_from:
+            return False
+        if len(self._resolving) >= MAX_RESOLVING:
+            return False
+        self._resolving.add(node_id)
+        return True
+
+    def resolved(self, node_id: NodeId, node: Node | None, *, now: float) -> None:
+        """The network said where a node is, or, with None, did not; a new endpoint is dialed once without a wait."""
+        self._resolving.discard(node_id)
+        static = self._static.get(node_id)
+        if static is None:
+            return
+        if node is None:
+            static.resolve_from = now + static.resolve_interval_s
+            static.resolve_interval_s = min(2 * static.resolve_interval_s, MAX_RESOLVE_INTERVAL_S)
+        else:
+            static.resolve_from, static.resolve_interval_s = now + RESOLVE_INTERVAL_S, RESOLVE_INTERVAL_S
+            if (node.ip, node.tcp) != (static.node.ip, static.node.tcp):
+                static.node = node
+                self.retry(node_id)
 
     def retry(self, node_id: NodeId) -> None:
         """Forget that a node was tried lately."""

@@ -11,9 +11,10 @@ from node.devp2p.capability import announce, match_protocols
 from node.devp2p.messages import BASE_VERSION, Hello
 from node.disconnect import DisconnectReason
 from node.discv4.core import Discovery
+from node.discv4.memory import NodeMemory
 from node.discv4.service import DiscoveryService
 from node.enode import IPAddress, Node
-from node.enr import make_record
+from node.enr import Record, make_record
 from node.errors import ConfigError, DialFailed
 from node.events import EventBus, Kind
 from node.ids import NodeId
@@ -59,6 +60,7 @@ class Server:
         self._listener: Listener | None = None
         self._port = self._udp_port = 0
         self._record = make_record(self.key, seq=1, ip=config.own_ip)
+        self._memory = NodeMemory(config.node_database)
         self._peers: dict[NodeId, Peer] = {}
         self._links: set[Link] = set()
         self._trusted = {node.id for node in config.trusted_nodes}
@@ -90,7 +92,8 @@ class Server:
             self._tasks.spawn(self._listener.run(), name="p2p accept")
         if udp is not None:
             self._udp_port = udp.getsockname()[1]
-        self._record = make_record(self.key, seq=1, ip=self.config.own_ip, tcp=self._port, udp=self._udp_port)
+        seq = self._memory.begin().seq
+        self._record = make_record(self.key, seq=seq, ip=self.config.own_ip, tcp=self._port, udp=self._udp_port)
         if udp is not None:
             await self._discover(udp)
         self.running = True
@@ -115,9 +118,13 @@ class Server:
             self._record,
             bootnodes=config.bootstrap_nodes,
             net_restrict=config.net_restrict,
+            seeds=[one for one in self._memory.database.nodes if self._may_find(one.node)],
+            predicts_endpoint=config.known_ip is None,
             intervals=config.discovery_intervals,
         )
         self.discovery = await DiscoveryService.open(udp, core)
+        self.discovery.on_record = self._renew_record
+        self._tasks.spawn(self._memory.keep(self.discovery.remembered), name="p2p node database")
         if config.max_dialed:
             self._dialer.finder = Finder(
                 self.discovery.random_nodes,
@@ -130,6 +137,12 @@ class Server:
     def _may_find(self, node: Node) -> bool:
         return node.id != self.id and node.ip is not None and not restricted(node.ip, self.config.net_restrict)
 
+    def _renew_record(self, record: Record) -> None:
+        log.info("others see this node at %s", record.node.url)
+        self._record = record
+        if self.discovery is not None:  # at once: a node that is killed must not use the number again
+            self._tasks.spawn(self._memory.save(self.discovery.remembered()), name="p2p record number")
+
     async def stop(self) -> None:
         """Tell every peer and wait for its end; stopping twice does nothing."""
         if not self.running:
@@ -140,6 +153,7 @@ class Server:
             self._listener.close()
             self._listener = None
         if self.discovery is not None:
+            await self._memory.save(self.discovery.remembered())
             await self.discovery.close()
             self.discovery = self._dialer.finder = None
         for peer in self._peers.values():
@@ -190,15 +204,15 @@ class Server:
                 throttles (outside local networks) it would be in vain, and is not done.
 
         Raises:
-            DialFailed: the node has no address, is outside the networks allowed, or is this one.
+            DialFailed: no address and no discovery to ask for it, one outside the allowed networks, or it is this node.
         """
         if node.id == self.id:
             raise DialFailed(node.url, "that is this node")
-        if node.ip is None or not node.tcp:
+        if (node.ip is None or not node.tcp) and self.discovery is None:
             raise DialFailed(node.url, "it has no address and TCP port to dial")
-        if restricted(node.ip, self.config.net_restrict):
+        if node.ip is not None and restricted(node.ip, self.config.net_restrict):
             raise DialFailed(node.url, "its address is outside the allowed networks")
-        self._dialer.add(node, control=control, immediately=immediately and is_lan(node.ip))
+        self._dialer.add(node, control=control, immediately=immediately and node.ip is not None and is_lan(node.ip))
         self._dial_wakeup.set()
 
     async def connect(self, node: Node, *, timeout_s: float = CONNECT_TIMEOUT_S) -> Peer:
@@ -312,17 +326,21 @@ class Server:
     async def _dial(self, dial: Dial) -> None:
         loop = asyncio.get_running_loop()
         node = dial.node
-        peer_id = node.id.hex()
+        peer_id, remote = node.id.hex(), f"{node.ip or ''}:{node.tcp}"
         log.debug("dialing %s", node.url)
-        self.events.emit(Kind.DIAL, peer=peer_id, remote=f"{node.ip}:{node.tcp}", control=dial.control)
+        self.events.emit(Kind.DIAL, peer=peer_id, remote=remote, control=dial.control)
         failure: Exception | None
         try:
+            if node.ip is None or not node.tcp:
+                raise OSError("it has no address and TCP port to dial")
             async with asyncio.timeout(DIAL_TIMEOUT_S):
                 _, link = await loop.create_connection(
                     lambda: self._new_link(dialed=node, static=dial.static), str(node.ip), node.tcp
                 )
         except OSError as error:  # a time-out is one as well
             self._dialer.unreachable(node.id, now=loop.time())
+            if self.discovery is not None and self._dialer.begins_resolving(node.id, now=loop.time()):
+                self._tasks.spawn(self._resolve(node, self.discovery), name=f"p2p resolve {node.id.hex()[:8]}")
             failure = error if str(error) else TimeoutError(f"no TCP connection within {DIAL_TIMEOUT_S:g} s")
         else:
             await link.settled
@@ -332,7 +350,14 @@ class Server:
         if failure is not None:
             text = str(failure) or type(failure).__name__
             log.info("dialing %s failed: %s", node.url, text)
-            self.events.emit(Kind.DIAL_FAILED, peer=peer_id, remote=f"{node.ip}:{node.tcp}", reason=text)
+            self.events.emit(Kind.DIAL_FAILED, peer=peer_id, remote=remote, reason=text)
+
+    async def _resolve(self, node: Node, discovery: DiscoveryService) -> None:
+        found = await discovery.resolve(node)
+        if found is not None and not (found.tcp and self._may_find(found)):
+            found = None
+        self._dialer.resolved(node.id, found, now=asyncio.get_running_loop().time())
+        self._dial_wakeup.set()
 
     def _redial_s(self, node: Node, failure: Exception | None) -> float:
         """How long to wait with the next attempt.

@@ -42,7 +42,7 @@ class NodeConfig:
     ipc_path: str = ""
     """A bare name is inside `data_dir`, or the system's temporary directory without one; empty for no IPC."""
     p2p: ServerConfig = field(default_factory=ServerConfig)
-    """Name and protocols are filled in; so is the private key if there is none."""
+    """Name and protocols are filled in; private key, lists of nodes and node database too, where they are not given."""
     http: EndpointConfig | None = None
     ws: EndpointConfig | None = None
 
@@ -55,6 +55,16 @@ class NodeConfig:
         if path.name != self.ipc_path:
             return path
         return (self.data_dir or Path(tempfile.gettempdir())) / path
+
+
+def with_files(p2p: ServerConfig, instance: InstanceDir) -> ServerConfig:
+    """Settings that are not given, from the files of the node (spec 03 section 7)."""
+    return replace(
+        p2p,
+        static_nodes=p2p.static_nodes or instance.static_nodes(),
+        trusted_nodes=p2p.trusted_nodes or instance.trusted_nodes(),
+        node_database=p2p.node_database or instance.node_database,
+    )
 
 
 class ServiceNode:
@@ -115,10 +125,8 @@ class ServiceNode:
         self._construct(instance.path if instance else None)
         undo.callback(self._services.clear)
         protocols = [protocol for service in self._services for protocol in service.protocols()]
-        server = Server(
-            replace(config.p2p, private_key=key, name=config.client_name or config.name, protocols=protocols),
-            events=self.events,
-        )
+        p2p = replace(config.p2p, private_key=key, name=config.client_name or config.name, protocols=protocols)
+        server = Server(with_files(p2p, instance) if instance else p2p, events=self.events)
         await server.start()
         self._server = server
         undo.callback(self._forget_server)

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from node.errors import RPCError
 from node.ids import NodeId
 from node.rpc.encoding import Base64Bytes, NodeIdHex, Uint8, Uint64
-from node.rpc.output import SERVER_ERROR
+from node.rpc.output import SERVER_ERROR, json_name
 from node.rpc.registry import rpc_method
-from node.swarm.capability import FULL_NODE, LIGHT_NODE
+from node.swarm.capability import FULL_NODE, LIGHT_NODE, Capability
 from node.swarm.health import PeerPot, check_health
 from node.swarm.table_text import kademlia_info
 
 if TYPE_CHECKING:
     from node.swarm.service import OverlayService
+
+PSS_SETTINGS: Final = {
+    "MsgTTL": 120_000_000_000,
+    "CacheTTL": 30_000_000_000,
+    "SymKeyCacheCapacity": 512,
+    "AllowRaw": False,
+    "AllowForward": False,
+}
+"""What `bzz_info` says of pss: lifetimes in ns, and two settings that change nothing (spec 06 section 1). The overlay
+does not know pss, so its numbers are repeated here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCapability:
+    """The parameter of bzz_registerCapability."""
+
+    id: Uint64 = field(metadata=json_name("Id"))
+    bits: list[bool] = field(metadata=json_name("Cap"))
 
 
 class KademliaAPI:
@@ -114,3 +133,25 @@ class BzzAPI:
             return self._overlay.capabilities.match(capability_id, index)
         except ValueError as error:
             raise RPCError(SERVER_ERROR, str(error)) from None
+
+    def register_capability(self, capability: NewCapability) -> None:
+        """Announce one more capability, in handshakes from now on.
+
+        Raises:
+            RPCError: its id is taken, or there are too many.
+        """
+        try:
+            self._overlay.register_capability(Capability(id=capability.id, bits=tuple(capability.bits)))
+        except ValueError as error:
+            raise RPCError(SERVER_ERROR, str(error)) from None
+
+    def info(self) -> dict[str, Any]:
+        """How the overlay is set up, public things only."""
+        overlay = self._overlay
+        return {
+            "NetworkID": overlay.network_id,
+            "BzzKey": "0x" + overlay.overlay.hex(),
+            "PublicKey": "0x" + overlay.public_key.uncompressed.hex(),
+            "Enode": overlay.address.underlay_text,
+            "Pss": PSS_SETTINGS,
+        }

@@ -23,7 +23,8 @@ MAX_ADDRESSES_PER_MESSAGE = 128
 """Addresses taken from one peersMsg, the first ones; ours. Each may go on to every peer, all while nothing else of the
 node runs; an honest node tells of those it is connected to, some 50."""
 MAX_SEEN_PER_PEER = 2 * MAX_KNOWN_ADDRESSES
-"""Addresses remembered as already exchanged with one peer; ours. When full, the peer is told of nobody new."""
+"""Addresses remembered as already exchanged with one peer; ours. When full, the older half is forgotten: whoever floods
+us with addresses, which go on to all peers, must not be able to have those told of nobody new."""
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 
@@ -57,13 +58,23 @@ class _PeerState(Generic[KeyT]):
     depth: int = 0
     sent_peers: bool = False
     seen: set[OverlayAddress] = field(default_factory=set)
+    seen_before: set[OverlayAddress] = field(default_factory=set)
+    """The older half; together they are the `seen` of the specification."""
 
     def mark(self, overlay: OverlayAddress) -> bool:
-        """Remember that this peer has an address; False if it had it already or the memory is full."""
-        if overlay in self.seen or len(self.seen) >= MAX_SEEN_PER_PEER:
+        """Remember that this peer has an address; False if it had it already."""
+        # Its own counts as seen, or we would send peers their own record (spec 05 section 14, pitfall 12).
+        if overlay in self.seen or overlay in self.seen_before or overlay == self.address.overlay:
             return False
+        if len(self.seen) >= MAX_SEEN_PER_PEER // 2:
+            self.seen, self.seen_before = set(), self.seen
         self.seen.add(overlay)
         return True
+
+    def unmark(self, overlay: OverlayAddress) -> None:
+        """Forget that this peer has an address."""
+        self.seen.discard(overlay)
+        self.seen_before.discard(overlay)
 
 
 class HiveCore(Generic[KeyT]):
@@ -101,8 +112,7 @@ class HiveCore(Generic[KeyT]):
         """
         if peer in self._peers:
             raise ValueError(f"{peer!r} is connected already")
-        # Its own address counts as seen, or we would send peers their own record (spec 05 section 14, pitfall 12).
-        self._peers[peer] = _PeerState(key=peer, address=address, seen={address.overlay})
+        self._peers[peer] = _PeerState(key=peer, address=address)
         depth, changed = self.kademlia.on(address, peer, now)
         told = self.broadcast_depth(depth) if changed else [Outgoing(peer, SubPeersMsg(depth=depth))]
         return told + self._announce(address)
@@ -150,6 +160,14 @@ class HiveCore(Generic[KeyT]):
         messages = self._announce(*(a for a in addresses if a.overlay != self.kademlia.base and a.storable))
         self.last_registration = self.kademlia.register(addresses, now)
         return messages
+
+    def on_unsent(self, outgoing: Outgoing[KeyT]) -> None:
+        """A message was not sent after all: its peer has not seen those addresses, and may ask for them again."""
+        state = self._peers.get(outgoing.peer)
+        if state is not None and isinstance(outgoing.message, PeersMsg):
+            for address in outgoing.message.peers:
+                state.unmark(address.overlay)
+            state.sent_peers = False
 
     def on_tick(self, now: float) -> Tick[KeyT]:
         """Look for somebody to dial; call every :data:`TICK_INTERVAL_S` unless auto-connect is off."""

@@ -15,15 +15,17 @@ from node.disconnect import DisconnectReason
 from node.enode import InvalidEnode, parse_enode
 from node.errors import DialFailed, HandshakeTimeout, PeerDisconnected
 from node.events import Kind
-from node.ids import NodeId, OverlayAddress
+from node.ids import NodeId
 from node.p2p.peer import Peer
 from node.p2p.protocol import MessagePipe, Protocol
 from node.p2p.server import Server
 from node.service.service import API, Service, ServiceContext
-from node.swarm.address import BzzAddr
+from node.statefile import StateFile
+from node.swarm import handshake as bzz_handshake
+from node.swarm.address import MAX_CAPABILITIES_BYTES, BzzAddr
 from node.swarm.api import BzzAPI, HiveAPI
-from node.swarm.capability import FULL_CAPABILITIES, LIGHT_CAPABILITIES, Capabilities
-from node.swarm.handshake import HANDSHAKE_TIMEOUT_S, BzzHandshake
+from node.swarm.capability import FULL_CAPABILITIES, LIGHT_CAPABILITIES, Capabilities, Capability
+from node.swarm.handshake import BzzHandshake
 from node.swarm.hive import TICK_INTERVAL_S, HiveCore, Outgoing
 from node.swarm.kademlia import ConnChange, Kademlia
 from node.swarm.messages import (
@@ -37,6 +39,7 @@ from node.swarm.messages import (
     decode_hive,
     encode_message,
 )
+from node.swarm.persisted import from_document, remember, to_document
 from node.swarm.table_text import format_table
 from node.tasks import TaskOwner
 
@@ -49,6 +52,9 @@ fill a small node's memory with; a handshake has 230 bytes, and this is room for
 MAX_SUGGESTED = 128
 """Nodes that the server tries to reach only because kademlia suggested them; ours. In the reference every suggestion is
 dialed until the node ends, and peers could have us dial whatever they invent."""
+
+STATE_FILE = "hive.json"
+"""In the instance directory: the address records of the last run."""
 
 
 class OverlayService(Service):
@@ -71,11 +77,11 @@ class OverlayService(Service):
             light: say in the handshake that we store nothing.
             auto_connect: dial whom kademlia suggests. Off keeps a topology as somebody laid it out.
         """
-        self.overlay: OverlayAddress = key.overlay
+        self.public_key, self.overlay = key, key.overlay
         self.network_id, self.auto_connect = network_id, auto_connect
         self.capabilities: Capabilities = LIGHT_CAPABILITIES if light else FULL_CAPABILITIES
         self.hive: HiveCore[Peer] = HiveCore(self.overlay)
-        self._events = context.events
+        self._state = StateFile(context.instance_dir / STATE_FILE) if context.instance_dir is not None else None
         self._server: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
         self._suggested: dict[NodeId, None] = {}
         """Nodes the server has from us, the longest ago suggested first."""
@@ -115,11 +121,56 @@ class OverlayService(Service):
 
     async def start(self, server: Server) -> None:
         self._server.set_result(server)
+        if self._state is not None:
+            await self._resume(server, self._state)
         if self.auto_connect:
             self._tasks.spawn(self._tick_loop(server), name="hive ticks")
 
     async def stop(self) -> None:
         await self._tasks.aclose()
+        if self._state is not None:
+            await self._state.save(to_document(remember(self.kademlia), network_id=self.network_id))
+
+    async def _resume(self, server: Server, state: StateFile) -> None:
+        """Know whom the last run knew, and dial whom it was connected with; auto-connect or not (spec 05 section 8)."""
+        document = await state.load()
+        if document is None:
+            return
+        try:
+            remembered = from_document(document, network_id=self.network_id, base=self.overlay)
+        except ValueError as error:
+            log.warning("%s is ignored: %s", state.path, error)
+            return
+        if remembered.left_out:
+            log.warning("%s: %d entries are ignored: no address records", state.path, remembered.left_out)
+        self.kademlia.register(remembered.peers, asyncio.get_running_loop().time())
+        for address in remembered.conns:
+            self._dial(server, address)
+
+    # -- who we are
+
+    @property
+    def address(self) -> BzzAddr:
+        """Our own record, as handshakes give it.
+
+        Raises:
+            ValueError: the p2p server does not run yet.
+        """
+        if not self._server.done():
+            raise ValueError("the overlay is not started")
+        return BzzAddr.of(self.overlay, self._server.result().node.url, self.capabilities)
+
+    def register_capability(self, capability: Capability) -> None:
+        """Announce one more capability in all handshakes from now on.
+
+        Raises:
+            ValueError: its id is taken, or the handshake would be too long for others.
+        """
+        capabilities = self.capabilities.adding(capability)
+        size = len(capabilities.encode())
+        if size > MAX_CAPABILITIES_BYTES:
+            raise ValueError(f"Capabilities too long: {size} > {MAX_CAPABILITIES_BYTES} bytes")
+        self.capabilities = capabilities
 
     # -- who is connected
 
@@ -150,11 +201,11 @@ class OverlayService(Service):
         """Exchange handshakes; after that the protocol stays silent, and anything that still comes is an offence."""
         outcome = self._handshake_of(peer)
         try:
-            address = BzzAddr.of(self.overlay, (await self._server).node.url, self.capabilities)
-            handshake = BzzHandshake(address=address, network_id=self.network_id)
+            await asyncio.shield(self._server)
+            handshake = BzzHandshake(address=self.address, network_id=self.network_id)
             pipe.send_nowait(*encode_message(handshake.local))
             try:
-                async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                async with asyncio.timeout(bzz_handshake.HANDSHAKE_TIMEOUT_S):
                     message = await pipe.read()
             except TimeoutError:
                 raise _late("bzz") from None
@@ -179,7 +230,7 @@ class OverlayService(Service):
     async def _run_hive(self, peer: Peer, pipe: MessagePipe) -> None:
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+            async with asyncio.timeout(bzz_handshake.HANDSHAKE_TIMEOUT_S):
                 address = await asyncio.shield(self._handshake_of(peer))
         except TimeoutError:
             raise _late("hive") from None
@@ -204,11 +255,15 @@ class OverlayService(Service):
         self._send_all(self.hive.broadcast_depth(depth))
 
     def _send_all(self, messages: Sequence[Outgoing[Peer]]) -> None:
-        for peer, message in messages:
+        for outgoing in messages:
+            peer, message = outgoing
             pipe = peer.pipes[HIVE_NAME]
+            # A depth is three bytes, and nobody would repeat it.
+            if pipe.congested and isinstance(message, PeersMsg):
+                self.hive.on_unsent(outgoing)
+                continue
             try:
-                if not pipe.congested:
-                    pipe.send_nowait(*encode_message(message))
+                pipe.send_nowait(*encode_message(message))
             except PeerDisconnected:
                 continue  # it is on its way out of the tables
 
@@ -262,6 +317,7 @@ class OverlayService(Service):
 
 
 def _late(protocol: str) -> HandshakeTimeout:
+    limit_s = bzz_handshake.HANDSHAKE_TIMEOUT_S
     return HandshakeTimeout(
-        f"{protocol}: no bzz handshake within {HANDSHAKE_TIMEOUT_S:g} s", reason=DisconnectReason.SUBPROTOCOL_ERROR
+        f"{protocol}: no bzz handshake within {limit_s:g} s", reason=DisconnectReason.SUBPROTOCOL_ERROR
     )

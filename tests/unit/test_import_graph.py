@@ -18,7 +18,7 @@ ADDRESSES = {"node.enr", "node.enode", "node.networks"}
 FIRST_ROW = BASE | ADDRESSES
 CODECS = {"node.crypto", "node.rlp"}
 CORES = FIRST_ROW | CODECS
-SERVICES = CORES | {"node.p2p", "node.rpc", "node.service"}
+SERVICES = CORES | {"node.statefile", "node.p2p", "node.rpc", "node.service"}
 ORCHESTRATOR = FIRST_ROW | {
     "orchestrator",
     "node.crypto",  # keys and overlay addresses of a lab follow from its seed
@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "node.events": set(),
     "node.log": set(),
     "node.tasks": set(),
+    "node.statefile": set(),  # only shells keep files
     "node.enr": BASE | CODECS | ADDRESSES,
     "node.enode": BASE | CODECS | ADDRESSES,
     "node.networks": BASE | ADDRESSES,
@@ -50,6 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "node.rlpx": CORES | {"node.rlpx"},
     "node.devp2p": CORES | {"node.devp2p"},
     "node.discv4": CORES | {"node.discv4"},
+    "node.discv4.memory": CORES | {"node.statefile", "node.discv4"},
     "node.p2p": CORES | {"node.rlpx", "node.devp2p", "node.discv4", "node.p2p"},
     "node.rpc": {"node", "node.errors", "node.rpc"},
     "node.service": SERVICES,
@@ -95,7 +97,7 @@ SANS_IO = (
     "node.enr",
 )
 SANS_IO_ALSO = ("node.networks", "node.ids", "node.disconnect", "node.errors", "node.p2p.admission", "node.p2p.dialer")
-SHELLS = {"node.discv4.service", "node.swarm.service", "node.pss.service"} | {
+SHELLS = {"node.discv4.service", "node.discv4.memory", "node.swarm.service", "node.pss.service"} | {
     f"node.pss.{name}" for name in ("handshake_shell", "pipe", "protocol", "ping", "client", "client_pipe")
 }
 HEAVY = {"grpc", "aiohttp", "docker"}

@@ -66,4 +66,4 @@ async def test_keys_that_were_given_are_not_written(tmp_path: Path) -> None:
         assert node.service(PssService).key.secret == make_key(2).secret
         await node.restart()
         assert node.service(OverlayService).overlay == make_key(2).public.overlay
-    assert sorted(path.name for path in (tmp_path / "pss").iterdir()) == ["LOCK"]
+    assert sorted(path.name for path in (tmp_path / "pss").iterdir()) == ["LOCK", "hive.json", "nodes"]

@@ -28,7 +28,8 @@ async def test_a_signal_ends_it_with_0_and_leaves_no_socket(tmp_path: Path, numb
         assert stat.S_IMODE(node.ipc.stat().st_mode) == 0o600
         assert await node.stop(number) == 0
         assert not node.ipc.exists()
-        assert sorted(path.name for path in (tmp_path / "pss").iterdir()) == ["LOCK", "bzzkey", "nodekey"]
+        left = sorted(path.name for path in (tmp_path / "pss").iterdir())
+        assert left == ["LOCK", "bzzkey", "hive.json", "nodekey", "nodes"]
         assert "Traceback" not in "".join(node.log)
 
 

@@ -91,7 +91,7 @@ async def test_an_identity_outlives_the_process_and_an_ephemeral_one_does_not(tm
         async with ServiceNode(NodeConfig(p2p=ServerConfig(listen_addr="127.0.0.1:0"))) as node:
             identities.append(node.server.id)
     assert len(set(identities)) == 3
-    assert sorted(os.listdir(tmp_path / "node")) == ["LOCK", "nodekey"]
+    assert sorted(os.listdir(tmp_path / "node")) == ["LOCK", "nodekey", "nodes"]
 
 
 async def test_a_second_node_on_the_same_directory_is_refused(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from node.disconnect import DisconnectReason
+from node.errors import RPCError
 from node.events import Kind
-from node.swarm import handshake, service
+from node.swarm import handshake
 from node.swarm.capability import FULL_CAPABILITIES, LIGHT_CAPABILITIES, Capabilities, parse_capabilities
 from node.swarm.messages import SubPeersMsg
 from tests.support.nodes import (
@@ -20,6 +21,7 @@ from tests.support.nodes import (
     PSS,
     LabNode,
     bzz_key,
+    connect,
     greet,
     greeted_peer,
     handshake_of,
@@ -82,6 +84,48 @@ async def test_legal_capabilities_get_into_the_table(node: LabNode, capabilities
     assert (await node.events.wait(Kind.KAD_OFF)).data["overlay"] == bzz_key(2).public.overlay.hex()
 
 
+async def test_a_capability_that_is_registered_is_announced_from_then_on(node: LabNode) -> None:
+    async with greeted_peer(node, 2), await node.node.attach() as client:
+        assert await client.call("bzz_registerCapability", {"Id": 9, "Cap": [True, False]}) is None
+        assert await client.call("bzz_string") == f"{FULL_CAPABILITIES},9:10"
+        assert await client.call("bzz_get", 9) == {"Id": 9, "Cap": [True, False]}
+        assert await client.call("bzz_isRegisteredCapability", 9) is True
+        assert [await client.call("bzz_matchCapability", 9, index) for index in (0, 1)] == [True, False]
+        async with overlay_peer(node, 3) as peer:
+            said = await greet(peer, 3)
+            assert str(said.address.capabilities) == f"{FULL_CAPABILITIES},9:10"
+        # Who is connected is not told again: a second bzz message is an offence.
+        assert node.node.server.peer_count >= 1
+        for taken in (0, 1, 9):
+            with pytest.raises(RPCError, match=f"Capability id {taken} already registered"):
+                await client.call("bzz_registerCapability", {"Id": taken, "Cap": []})
+
+
+async def test_no_more_capabilities_than_others_take(node: LabNode) -> None:
+    async with await node.node.attach() as client:
+        with pytest.raises(RPCError, match=r"Capabilities too long: \d+ > 1024 bytes"):
+            await client.call("bzz_registerCapability", {"Id": 9, "Cap": [True] * 1000})
+        assert await client.call("bzz_string") == str(FULL_CAPABILITIES)
+        await client.call("bzz_registerCapability", {"Id": 9, "Cap": [True] * 900})
+    await still_welcomes(node)
+    async with lab_node(2) as other:
+        await connect(other, node)
+
+
+async def test_the_settings_show_what_is_public(node: LabNode) -> None:
+    async with await node.node.attach() as client:
+        info = await client.call("bzz_info")
+    assert info == {
+        "NetworkID": 4,
+        "BzzKey": "0x" + node.address.hex(),
+        "PublicKey": "0x" + bzz_key(1).public.uncompressed.hex(),
+        "Enode": node.enode.url,
+        "Pss": info["Pss"],
+    }
+    for key in (bzz_key(1), node.node.server.key):
+        assert key.secret.hex() not in str(info)
+
+
 # -- refused
 
 
@@ -131,7 +175,7 @@ async def test_two_handshakes_in_one_write_end_at_once(node: LabNode, monkeypatc
 
 
 def test_the_time_limit_is_that_of_the_specification() -> None:
-    assert handshake.HANDSHAKE_TIMEOUT_S == service.HANDSHAKE_TIMEOUT_S == 3.0
+    assert handshake.HANDSHAKE_TIMEOUT_S == 3.0
 
 
 @pytest.mark.parametrize("caps", [[BZZ, HIVE, PSS], [BZZ], [HIVE, PSS], [BZZ, PSS]], ids=lambda caps: str(len(caps)))
@@ -139,7 +183,7 @@ async def test_silence_ends_with_the_time_limit(
     node: LabNode, caps: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where bzz is not spoken at all: hive then waits for a handshake that cannot come."""
-    monkeypatch.setattr(service, "HANDSHAKE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(handshake, "HANDSHAKE_TIMEOUT_S", 0.1)
     async with overlay_peer(node, 2, caps) as peer:  # type: ignore[arg-type]
         assert await told_why(peer) == DisconnectReason.SUBPROTOCOL_ERROR
         assert "no bzz handshake within 0.1 s" in (await node.events.wait(Kind.DROP)).reason
@@ -149,7 +193,7 @@ async def test_silence_ends_with_the_time_limit(
 
 
 async def test_the_clock_stops_with_the_handshake(node: LabNode, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "HANDSHAKE_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(handshake, "HANDSHAKE_TIMEOUT_S", 0.1)
     async with greeted_peer(node, 2) as peer:
         with pytest.raises(TimeoutError):
             await peer.receive(timeout_s=0.3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,8 +13,9 @@ from node.disconnect import DisconnectReason
 from node.events import Kind
 from node.swarm import service
 from node.swarm.health import check_health, peer_pots
-from node.swarm.messages import HiveMessage, PeersMsg, SubPeersMsg, encode_message
+from node.swarm.messages import HiveMessage, PeersMsg, SubPeersMsg, decode_hive, encode_message
 from node.swarm.service import OverlayService
+from tests.support.keys import make_key
 from tests.support.nodes import (
     HIVE_CODE,
     LabNode,
@@ -192,3 +195,30 @@ async def test_without_auto_connect_nobody_is_dialed_but_the_bootnode() -> None:
         assert not boot.events.of(Kind.DIAL)
         assert [{event.peer for event in node.events.of(Kind.DIAL)} for node in others] == [{boot.enode.id.hex()}] * 3
         assert all(len(node.overlay._tasks) == 0 for node in nodes), "the loop that dials does not even run"
+
+
+# -- a peer that reads too slowly
+
+
+async def test_a_slow_peer_is_told_once_it_reads_again(node: LabNode) -> None:
+    """What is not sent to it because its socket is full does not count as seen."""
+    async with greeted_peer(node, 2) as slow, greeted_peer(node, 3) as one, greeted_peer(node, 4) as other:
+        pipes = node.node.server.peer(make_key(2).public.node_id).pipes  # type: ignore[union-attr]
+        while not pipes["hive"].congested:
+            pipes["pss"].send_nowait(0, os.urandom(1 << 18))
+            await asyncio.sleep(0)
+        told_7 = encode_message(PeersMsg(peers=(record_of(7),)))[1]
+        one.send(HIVE_CODE, told_7)
+        await until(lambda: node.overlay.kademlia.get_known(overlay_of(7)))
+        assert pipes["hive"].congested
+        node.overlay.send_depth(9)  # small, and nobody would repeat it: sent all the same
+        heard: list[HiveMessage] = []
+        while SubPeersMsg(depth=9) not in heard:
+            message = await slow.receive()
+            if message.code in (HIVE_CODE, HIVE_CODE + 1):
+                heard.append(decode_hive(message.code - HIVE_CODE, message.payload))
+        told = [told_of(message) for message in heard if isinstance(message, PeersMsg)]
+        assert [overlay_of(7)] not in told
+        await until(lambda: not pipes["hive"].congested)
+        other.send(HIVE_CODE, told_7)
+        assert told_of(await receive_peers(slow)) == [overlay_of(7)]

@@ -6,11 +6,12 @@ import random
 
 from node.crypto.keccak import keccak256
 from node.discv4.bonds import MAX_FIND_FAILURES
-from node.discv4.core import Discovery, Intervals
+from node.discv4.core import Discovery, Intervals, RecordChanged, Resolved
+from node.discv4.database import MAX_SEEDS, SEED_MAX_AGE_S, Remembered
 from node.discv4.lookup import distance_key
 from node.discv4.table import BUCKET_SIZE
 from node.enode import Node, parse_ip
-from node.enr import make_record
+from node.enr import make_record, parse_record
 from tests.support.discovery import EPOCH, SimNetwork, SimNode
 from tests.support.keys import make_key
 
@@ -179,3 +180,114 @@ def test_random_nodes_differ() -> None:
     drawn = nodes[0].core.random_nodes(4)
     assert len({node.id for node in drawn}) == 4
     assert len(nodes[0].core.random_nodes(100)) == 5
+
+
+# -- from one run to the next
+
+
+def test_nodes_that_answered_are_remembered() -> None:
+    network, nodes = bootstrapped(4, intervals=QUICK)
+    silent = SimNode(9, "10.0.0.9")
+    nodes[0].core.table.add_seen(silent.node)
+    network.run(20)
+    database = nodes[0].core.remembered(now=network.now)
+    assert database.seq == 1
+    assert {one.node for one in database.nodes} == {node.node for node in nodes[1:]}
+    assert all(EPOCH <= one.pong_at <= EPOCH + network.now for one in database.nodes)
+
+
+def test_a_node_starts_with_what_it_remembers() -> None:
+    """Its bootnode is gone, and nobody knows of it."""
+    network, nodes = bootstrapped(5, intervals=QUICK)
+    network.run(20)
+    database = nodes[1].core.remembered(now=network.now)
+    for gone in nodes[:2]:
+        network.remove(gone)
+    again = network.add(2, intervals=QUICK, seeds=database.nodes)
+    network.run_until(lambda: all(again.knows(other) for other in nodes[2:]), limit_s=30)
+    network.run_until(lambda: not again.knows(nodes[0]), limit_s=60)
+    # Who does not answer now may do so later: it was heard of lately.
+    assert nodes[0].node in [one.node for one in again.core.remembered(now=network.now).nodes]
+
+
+def test_thirty_seeds_of_many() -> None:
+    seeds = [Remembered(Node(make_key(n).public, parse_ip(f"10.1.{n}.1"), 1, 1), EPOCH) for n in range(2, 100)]
+    core = Discovery(make_key(1), make_record(make_key(1), seq=1, ip=parse_ip("10.0.0.1")), seeds=seeds)
+    core.start(now=0.0)
+    assert 0 < len(core.table) <= MAX_SEEDS
+
+
+def test_seeds_of_long_ago_are_forgotten() -> None:
+    network = SimNetwork()
+    seed = Remembered(SimNode(2, "10.0.0.2").node, EPOCH)
+    node = network.add(1, seeds=[seed], intervals=Intervals(refresh_empty_s=1e9, revalidate_max_s=1e9))
+    assert node.core.remembered(now=SEED_MAX_AGE_S - 1).nodes == (seed,)
+    assert node.core.remembered(now=SEED_MAX_AGE_S + 1).nodes == ()
+
+
+# -- where a node is now
+
+
+def resolve(network: SimNetwork, node: SimNode, whom: Node) -> Node | None:
+    number = node.core.resolve(whom, now=network.now)
+
+    def ends() -> list[Resolved]:
+        return [event for event in node.events if isinstance(event, Resolved) and event.number == number]
+
+    network.run_until(ends, limit_s=60)
+    return ends()[0].node
+
+
+def test_a_node_tells_its_tcp_port_itself() -> None:
+    network, (first, second) = bootstrapped(2, intervals=QUICK)
+    network.run(10)
+    outdated = Node(second.key.public, second.node.ip, 1, second.node.udp)
+    assert resolve(network, first, outdated) == second.node
+
+
+def test_a_node_that_moved_is_found_through_others() -> None:
+    network, nodes = bootstrapped(4, intervals=QUICK)
+    network.run(30)
+    for whom in (Node(nodes[3].key.public, parse_ip("10.0.9.9"), 1, 1), Node(nodes[3].key.public)):
+        assert resolve(network, nodes[1], whom) == nodes[3].node
+
+
+def test_a_node_that_nobody_knows_is_not_found() -> None:
+    network, (first, _) = bootstrapped(2, intervals=QUICK)
+    network.run(10)
+    assert resolve(network, first, SimNode(9, "10.0.0.9").node) is None
+    assert resolve(network, first, Node(make_key(9).public)) is None
+
+
+# -- where we are
+
+
+def test_the_record_follows_what_ten_hosts_say() -> None:
+    """Behind an address translation: the others see us elsewhere than our record says."""
+    network = SimNetwork()
+    others = [network.add(n, intervals=QUICK) for n in range(2, 14)]
+    wrong = make_record(make_key(1), seq=4, ip=parse_ip("127.0.0.1"), tcp=7, udp=8)
+    node = network.add(1, start=False)
+    seeds = [Remembered(other.node, EPOCH) for other in others]
+    node.core = Discovery(make_key(1), wrong, seeds=seeds, predicts_endpoint=True, intervals=QUICK, unix_offset=EPOCH)
+    node.core.start(now=network.now)
+    network.run_until(lambda: any(isinstance(event, RecordChanged) for event in node.events), limit_s=60)
+    network.run(60)
+    (changed,) = [event for event in node.events if isinstance(event, RecordChanged)]
+    assert changed.record == node.core.record
+    own = changed.record.node
+    assert (own.ip, own.udp, own.tcp, changed.record.seq) == (node.address.ip, node.address.port, 7, 5)
+    assert parse_record(changed.record.text) == own
+
+
+def test_a_record_with_a_given_address_stays() -> None:
+    network = SimNetwork()
+    others = [network.add(n, intervals=QUICK) for n in range(2, 14)]
+    node = network.add(1, start=False)
+    fixed = make_record(make_key(1), seq=4, ip=parse_ip("10.7.7.7"), tcp=7, udp=8)
+    seeds = [Remembered(other.node, EPOCH) for other in others]
+    node.core = Discovery(make_key(1), fixed, seeds=seeds, intervals=QUICK, unix_offset=EPOCH)
+    node.core.start(now=network.now)
+    network.run(60)
+    assert len(node.core.remembered(now=network.now).nodes) >= 10
+    assert node.core.record == fixed

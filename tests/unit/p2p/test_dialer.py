@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from node.enode import Node, parse_ip
 from node.ids import NodeId
-from node.p2p.dialer import DIAL_TIMEOUT_S, FIRST_RETRY_S, MAX_ACTIVE_DIALS, REDIAL_S, Dial, DialScheduler
+from node.p2p.dialer import (
+    DIAL_TIMEOUT_S,
+    FIRST_RETRY_S,
+    MAX_ACTIVE_DIALS,
+    MAX_RESOLVING,
+    REDIAL_S,
+    Dial,
+    DialScheduler,
+)
 from tests.support.keys import make_key
 
 
@@ -181,3 +189,81 @@ def test_a_connection_begins_the_pauses_anew() -> None:
     scheduler.due(connected=(), now=1.0 + REDIAL_S)
     scheduler.unreachable(NODE.id, now=40.0)
     assert scheduler.next_deadline() == 40.0 + FIRST_RETRY_S
+
+
+# -- where an unreachable node is now
+
+
+def test_a_node_that_is_not_there_is_looked_for() -> None:
+    scheduler = DialScheduler()
+    assert not scheduler.begins_resolving(NODE.id, now=0.0)
+    scheduler.add(NODE)
+    dialed(scheduler, 0.0)
+    scheduler.unreachable(NODE.id, now=0.0)
+    assert scheduler.begins_resolving(NODE.id, now=0.0)
+    assert not scheduler.begins_resolving(NODE.id, now=1000.0)
+    moved = make_node(1, port=40404)
+    scheduler.resolved(NODE.id, moved, now=0.5)
+    assert dialed(scheduler, 0.5) == [moved]
+
+
+def test_where_it_was_it_is_not_dialed_again_at_once() -> None:
+    scheduler = DialScheduler()
+    scheduler.add(NODE)
+    dialed(scheduler, 0.0)
+    scheduler.unreachable(NODE.id, now=0.0)
+    scheduler.begins_resolving(NODE.id, now=0.0)
+    scheduler.resolved(NODE.id, NODE, now=0.5)
+    assert dialed(scheduler, 0.5) == []
+    assert dialed(scheduler, FIRST_RETRY_S) == [NODE]
+
+
+def pauses(scheduler: DialScheduler, found: list[Node | None], now: float = 0.0) -> list[float]:
+    """How long each attempt to find NODE keeps the next one waiting, to a second."""
+    waits = []
+    for node in found:
+        assert scheduler.begins_resolving(NODE.id, now=now)
+        scheduler.resolved(NODE.id, node, now=now)
+        wait = next(s for s in range(5000) if scheduler.begins_resolving(NODE.id, now=now + s))
+        scheduler._resolving.clear()
+        waits.append(wait)
+        now += wait
+    return waits
+
+
+def test_the_pauses_between_attempts_to_find_it() -> None:
+    scheduler = DialScheduler()
+    scheduler.add(NODE)
+    assert pauses(scheduler, [None] * 8) == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+    assert pauses(scheduler, [NODE, None, None], now=1e6) == [60, 60, 120]
+
+
+def test_asking_for_it_again_does_not_shorten_the_pause() -> None:
+    scheduler = DialScheduler()
+    scheduler.add(NODE)
+    assert scheduler.begins_resolving(NODE.id, now=0.0)
+    scheduler.resolved(NODE.id, None, now=0.0)
+    scheduler.add(NODE, immediately=True)
+    assert not scheduler.begins_resolving(NODE.id, now=59.0)
+    assert scheduler.begins_resolving(NODE.id, now=60.0)
+
+
+def test_few_are_looked_for_at_a_time() -> None:
+    scheduler = DialScheduler()
+    nodes = [make_node(n) for n in range(1, MAX_RESOLVING + 2)]
+    for node in nodes:
+        scheduler.add(node)
+    assert [scheduler.begins_resolving(node.id, now=0.0) for node in nodes] == [True] * MAX_RESOLVING + [False]
+    scheduler.resolved(nodes[0].id, None, now=1.0)
+    assert scheduler.begins_resolving(nodes[-1].id, now=1.0)
+
+
+def test_a_node_that_is_no_longer_wanted_is_forgotten_while_it_is_looked_for() -> None:
+    scheduler = DialScheduler()
+    scheduler.add(NODE)
+    assert scheduler.begins_resolving(NODE.id, now=0.0)
+    scheduler.remove(NODE.id)
+    scheduler.resolved(NODE.id, make_node(1, port=40404), now=1.0)
+    assert dialed(scheduler, 1.0) == []
+    scheduler.add(NODE)
+    assert scheduler.begins_resolving(NODE.id, now=2.0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from node.enode import Node, parse_ip
+from node.enr import make_record
 from node.errors import ConfigError
-from node.service.datadir import InstanceDir, load_key, load_or_create_key
+from node.service import datadir
+from node.service.datadir import InstanceDir, load_key, load_nodes, load_or_create_key
 from tests.support.keys import make_key
 
 SECRET = make_key(7).secret.hex()
@@ -96,3 +100,47 @@ def test_a_key_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "nodekey").mkdir()
     with pytest.raises(ConfigError, match=r"key file .*/nodekey: is a directory"):
         load_or_create_key(tmp_path / "nodekey")
+
+
+# -- lists of nodes
+
+
+def node(number: int) -> Node:
+    return Node(make_key(number).public, parse_ip("10.0.0.1"), 30303, 30303)
+
+
+def test_lists_of_nodes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    directory = InstanceDir(tmp_path / "pss")
+    assert directory.static_nodes() == directory.trusted_nodes() == []
+    assert not caplog.records
+    record = make_record(make_key(3), seq=1, ip=parse_ip("10.0.0.1"), tcp=30303, udp=30303).text
+    (directory.path / "static-nodes.json").write_text(json.dumps([node(1).url, record]))
+    (directory.path / "trusted-nodes.json").write_text(json.dumps([node(2).url]))
+    assert directory.static_nodes() == [node(1), node(3)]
+    assert directory.trusted_nodes() == [node(2)]
+    directory.release()
+
+
+def test_bad_entries_are_skipped_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "static-nodes.json"
+    file.write_text(json.dumps(["http://x", node(1).url, 5, None, "enode://00@1.2.3.4:5", "enr:"]))
+    assert load_nodes(file) == [node(1)]
+    skipped = [record.getMessage() for record in caplog.records]
+    assert [text.partition(" is skipped: ")[0] for text in skipped] == [f"{file}: entry {n}" for n in (0, 2, 3, 4, 5)]
+    assert "wrong length" in skipped[3]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "null", '"enode://"', "[", "7"])
+def test_what_is_no_list_counts_as_absent(tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "static-nodes.json"
+    file.write_text(text)
+    assert load_nodes(file) == []
+    assert text == "null" or f"{file} is " in caplog.text
+
+
+def test_a_list_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(datadir, "MAX_LISTED_NODES", 2)
+    file = tmp_path / "static-nodes.json"
+    file.write_text(json.dumps([node(n).url for n in range(1, 5)]))
+    assert load_nodes(file) == [node(1), node(2)]
+    assert "only the first 2 of 4 nodes are taken" in caplog.text

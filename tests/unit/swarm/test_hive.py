@@ -141,18 +141,62 @@ def test_what_cannot_be_dialed_is_kept_but_never_dialed(core: HiveCore[str]) -> 
     assert core.on_tick(0.0).dial is None
 
 
-def test_limits(core: HiveCore[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    many = tuple(record(overlay_of(f"1{i:020b}")) for i in range(1, MAX_ADDRESSES_PER_MESSAGE + 2))
+def many(count: int) -> tuple[BzzAddr, ...]:
+    """Records that nobody else in these tests has."""
+    return tuple(record(overlay_of(f"1{i:020b}")) for i in range(1, count + 1))
+
+
+def test_limits(core: HiveCore[str]) -> None:
+    flood = many(MAX_ADDRESSES_PER_MESSAGE + 1)
     connect(core, "1", "01")
-    monkeypatch.setattr(hive_module, "MAX_SEEN_PER_PEER", 10)
-    sent = core.on_peers("1", PeersMsg(peers=many), 0.0)
-    # "01" has its own address in its memory, and was told of no "1", which came first.
-    assert sent == [("01", PeersMsg(peers=many[:9]))]
+    assert core.on_peers("1", PeersMsg(peers=flood), 0.0) == [("01", PeersMsg(peers=flood[:-1]))]
     assert core.kademlia.known_count == 2 + MAX_ADDRESSES_PER_MESSAGE
     small: HiveCore[str] = HiveCore(BASE, max_known=2)
     connect(small, "1")
     small.on_peers("1", told("01", "001"), 0.0)
     assert small.kademlia.known == [record("1"), record("001")]
+
+
+def test_a_flood_does_not_keep_others_from_being_told(core: HiveCore[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was exchanged with a peer is forgotten in time, its own address never."""
+    monkeypatch.setattr(hive_module, "MAX_SEEN_PER_PEER", 10)
+    connect(core, "1", "01")
+    flood = many(25)
+    for address in flood:
+        assert core.on_peers("1", PeersMsg(peers=(address,)), 0.0) == [("01", PeersMsg(peers=(address,)))]
+        for state in core._peers.values():
+            assert len(state.seen) + len(state.seen_before) <= 10
+    # The latest are known to have been exchanged, the first are not any more.
+    assert core.on_peers("1", PeersMsg(peers=(*flood[-5:], record("01"))), 0.0) == []
+    assert core.on_peers("1", PeersMsg(peers=flood[:1]), 0.0) == [("01", PeersMsg(peers=flood[:1]))]
+    assert [peer for peer, message in connect(core, "001") if message == told("001")] == ["1", "01"]
+
+
+def test_what_was_not_sent_was_not_seen(core: HiveCore[str]) -> None:
+    connect(core, "1", "01")
+    (unsent,) = core.on_peers("1", told("001", "0001"), 0.0)
+    core.on_unsent(unsent)
+    connect(core, "11")
+    # Told again when somebody else mentions it; to "1", who said it, it is not.
+    assert core.on_peers("11", told("001"), 0.0) == [("01", told("001"))]
+    assert core.on_peers("11", told("001"), 0.0) == []
+
+
+def test_an_answer_that_was_not_sent_can_be_asked_for_again(core: HiveCore[str]) -> None:
+    connect(core, "1", "01", "11")
+    (unsent,) = core.on_sub_peers("11", 0)
+    core.on_unsent(unsent)
+    assert core.on_sub_peers("11", 0) == [unsent]
+    assert core.on_sub_peers("11", 0) == []
+
+
+def test_what_was_not_sent_to_somebody_who_left(core: HiveCore[str]) -> None:
+    connect(core, "1", "01")
+    (unsent,) = core.on_peers("1", told("001"), 0.0)
+    core.on_disconnected("01", 0.0)
+    core.on_unsent(unsent)
+    core.on_unsent(Outgoing("1", SubPeersMsg(depth=0)))
+    assert core.on_peers("1", told("001"), 0.0) == []
 
 
 def test_each_peer_gets_one_message_with_what_concerns_it(core: HiveCore[str]) -> None:
