@@ -167,7 +167,7 @@ class Peer:
                 "trusted": self.trusted,
                 "static": self.static,
             },
-            "protocols": {name: self._protocol_info(pipe.protocol) for name, pipe in self.pipes.items()},
+            "protocols": {name: self._protocol_info(pipe.protocol) for name, pipe in sorted(self.pipes.items())},
         }
 
     def _protocol_info(self, protocol: Protocol) -> Any:

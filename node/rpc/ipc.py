@@ -38,6 +38,9 @@ READ_PAUSE_BYTES = 1024 * 1024
 BACKLOG = 128
 """Connections that may wait to be accepted. Source: ours; the system's usual limit."""
 
+TURNS_FROM_ACCEPTED_TO_MADE = 3
+"""Turns of the event loop until an accepted connection has its protocol; ours: asyncio takes two."""
+
 STALE_PROBE_S = 1.0
 """How long to wait for a server that may be behind an existing socket file, in seconds. Source: ours."""
 
@@ -199,9 +202,16 @@ class IPCServer:
         """Stop listening, remove the file, cut all connections and wait for their calls to end."""
         if self._server is None:
             return
-        self._server.close()
-        self._server = None
+        server, self._server = self._server, None
         self._closed = True
+        # What is accepted already must reach its protocol before the server closes: asyncio (3.11) forgets it otherwise,
+        # and its client would wait for an end of file for ever.
+        loop = asyncio.get_running_loop()
+        for listening in server.sockets:
+            loop.remove_reader(listening.fileno())
+        for _ in range(TURNS_FROM_ACCEPTED_TO_MADE):
+            await asyncio.sleep(0)
+        server.close()
         with contextlib.suppress(FileNotFoundError):
             if os.stat(self.path).st_ino == self._inode:  # not one that somebody else has put there since
                 self.path.unlink()

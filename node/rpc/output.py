@@ -1,7 +1,8 @@
 """Results to JSON text, in the form the reference writes (spec 03 section 2.4).
 
-No spaces; `<`, `>`, `&`, U+2028 and U+2029 escaped; other text raw; members of mappings sorted, members of dataclasses
-in their order; plain bytes as base64; None as `null`. A type with a `to_json` method says itself what stands for it.
+No spaces; `<`, `>`, `&`, U+2028 and U+2029 escaped; other text raw; members of mappings and dataclasses in their order
+(what is a map in the reference is sorted by whoever makes it); plain bytes as base64; None as `null`. A type with a
+`to_json` method says itself what stands for it.
 
 Deliberately unknown here: messages and calls (`jsonrpc`).
 """
@@ -93,8 +94,7 @@ def _encode_mapping(value: Mapping[Any, object]) -> str:
     for key in value:
         if not isinstance(key, (str, int)):
             raise RPCError(SERVER_ERROR, f"json: unsupported type: mapping with {type(key).__name__} keys")
-    members = sorted(((str(key), item) for key, item in value.items()), key=lambda member: member[0])
-    return "{" + ",".join([f"{encode_string(key)}:{encode_json(item)}" for key, item in members]) + "}"
+    return "{" + ",".join([f"{encode_string(str(key))}:{encode_json(item)}" for key, item in value.items()]) + "}"
 
 
 def _encode_bytes(value: Any) -> str:

@@ -130,9 +130,7 @@ class AdminAPI:
             if event.kind in PEER_EVENTS:
                 notifier.notify(format_peer_event(event))
 
-        events = self._server.events.listening(listen)
-        events.__enter__()
-        notifier.on_close(lambda: events.__exit__(None, None, None))
+        notifier.on_close(self._server.events.listen(listen))
 
 
 class Web3API:

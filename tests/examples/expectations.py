@@ -47,8 +47,8 @@ EXPECTED: dict[str, dict[str, list[str]]] = {
         ]
     },
     "b3_trigger": {
-        "alice": ["notified: {'code': 0, 'size': 7, 'type': 'msgrecv'}"],
-        "bob": ["notified: {'code': 0, 'size': 7, 'type': 'msgsend'}"],
+        "alice": ["notified: {'type': 'msgrecv', 'code': 0, 'size': 7}"],
+        "bob": ["notified: {'type': 'msgsend', 'code': 0, 'size': 7}"],
     },
     "c1_service_node": {
         "node": [

@@ -209,3 +209,18 @@ async def test_slow_reader_is_kept_while_it_reads(tmp_path: Path, api: FooAPI) -
     assert not connection.closed.done()
     theirs.close()
     await connection.wait_closed()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_who_connected_just_before_the_close_sees_the_end(tmp_path: Path, api: FooAPI, turns: int) -> None:
+    server = IPCServer(serve(api), tmp_path / "n.ipc")
+    await server.start()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)
+        client.connect(str(server.path))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.close()
+        async with asyncio.timeout(5):
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.get_running_loop().sock_recv(client, 1) == b""

@@ -47,7 +47,7 @@ class Colour(enum.IntEnum):
         (HexBytes(b"\x00\xff"), '"0x00ff"'),
         ([], "[]"),
         ((1, [2]), "[1,[2]]"),
-        ({"b": 1, "a": {"x": None}, "é": 2}, '{"a":{"x":null},"b":1,"é":2}'),
+        ({"b": 1, "a": {"x": None}, "é": 2}, '{"b":1,"a":{"x":null},"é":2}'),
         ({2: "x"}, '{"2":"x"}'),
         (Colour.RED, "3"),
         (Event(msg=HexBytes(b"\x01")), '{"Msg":"0x01","remoteAddress":""}'),
