@@ -40,7 +40,7 @@ async def node(me: Actor) -> None:
             ws=EndpointConfig(host=me.host, modules=["foo"]),
         )
         stack = ServiceNode(config)
-        stack.register(lambda context: FooService())
+        stack.register(FooService)
         async with stack:
             for kind, endpoint in (
                 ("ipc", str(config.ipc_endpoint)),

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from stage import Actor, play
 
+from node.ids import NodeId
 from node.p2p.peer import Peer
 from node.p2p.protocol import MessagePipe, Protocol
-from node.p2p.server import ServerConfig
+from node.p2p.server import Server, ServerConfig
 from node.rlp.codec import encode
 from node.rpc import NodeIdHex, RPCClient
 from node.service.service import API, Service, ServiceContext
@@ -21,8 +22,10 @@ class PingService(Service):
     """Brings a protocol and an API, which share what they know."""
 
     def __init__(self, context: ServiceContext) -> None:
-        self.pipes: dict[bytes, MessagePipe] = {}
         self.pings = self.pongs = 0
+
+    async def start(self, server: Server) -> None:
+        self.server = server
 
     def protocols(self) -> Sequence[Protocol]:
         return [Protocol(name="ping", version=1, length=2, run=self.run)]
@@ -31,11 +34,7 @@ class PingService(Service):
         return [API("ping", PingAPI(self))]
 
     async def run(self, peer: Peer, pipe: MessagePipe) -> None:
-        self.pipes[peer.id] = pipe
-        try:
-            await pipe.serve(lambda code, payload: self.received(pipe, code))
-        finally:
-            del self.pipes[peer.id]
+        await pipe.serve(lambda code, payload: self.received(pipe, code))
 
     def received(self, pipe: MessagePipe, code: int) -> None:
         if code == PING:
@@ -51,10 +50,10 @@ class PingAPI:
 
     async def ping(self, node_id: NodeIdHex) -> bool:
         """ping_ping: false if there is no such peer."""
-        pipe = self._service.pipes.get(node_id)
-        if pipe is not None:
-            await pipe.send(PING, encode(b""))
-        return pipe is not None
+        peer = self._service.server.peer(NodeId(node_id))
+        if peer is not None:
+            await peer.pipes["ping"].send(PING, encode(b""))
+        return peer is not None
 
     def count(self) -> dict[str, int]:
         return {"pings": self._service.pings, "pongs": self._service.pongs}

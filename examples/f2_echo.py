@@ -39,9 +39,11 @@ async def assembled(me: Actor) -> AsyncIterator[tuple[Server, PssService]]:
         for service in (overlay, pss):
             await service.start(server)
         await me.tell(enode=server.node.url, address=overlay.overlay.hex(), key=key.public.uncompressed.hex())
-        yield server, pss
-        for service in (pss, overlay):
-            await service.stop()
+        try:
+            yield server, pss
+        finally:
+            for service in (pss, overlay):
+                await service.stop()
 
 
 async def alice(me: Actor) -> None:

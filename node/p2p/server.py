@@ -286,7 +286,7 @@ class Server:
             "ip": str(self.config.own_ip),
             "ports": {"discovery": self._udp_port, "listener": self._port},
             "listenAddr": self.listen_addr,
-            "protocols": protocols,
+            "protocols": dict(sorted(protocols.items())),
         }
 
     def peers_info(self) -> list[dict[str, Any]]:

@@ -204,7 +204,7 @@ class IPCServer:
             return
         server, self._server = self._server, None
         self._closed = True
-        # What is accepted already must reach its protocol before the server closes: asyncio (3.11) forgets it otherwise,
+        # What is accepted already must reach its protocol before the server closes: asyncio (3.11) would forget it,
         # and its client would wait for an end of file for ever.
         loop = asyncio.get_running_loop()
         for listening in server.sockets:

@@ -9,7 +9,7 @@ A service in full::
         def now(self) -> float:
             return time.time()
 
-    node.register(lambda context: Clock())
+    node.register(Clock)
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ class API:
 
 class Service:
     """Base with nothing in it; override what you need."""
+
+    def __init__(self, context: ServiceContext | None = None) -> None:
+        """Called anew at every start of the node, which hands in the context; keep it if you need it."""
 
     def protocols(self) -> Sequence[Protocol]:
         """Run with every peer that knows them too."""

@@ -71,7 +71,7 @@ class ServiceNode:
     """A node made of services::
 
     node = ServiceNode(NodeConfig(data_dir=Path("data"), ipc_path="node.ipc"))
-    node.register(lambda context: MyService())
+    node.register(MyService)
     async with node:
         client = await node.attach()
     """

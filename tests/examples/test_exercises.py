@@ -22,4 +22,4 @@ def test_solution(path: Path, tmp_path: Path) -> None:
     done = run(path, home=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     for pattern in promised:
-        assert re.search(pattern, done.stdout), f"{pattern!r} is not in:\n{done.stdout}"
+        assert re.search(pattern, done.stdout, re.MULTILINE), f"{pattern!r} is not in:\n{done.stdout}"

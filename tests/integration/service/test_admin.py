@@ -40,7 +40,7 @@ async def node(tmp_path: Path) -> AsyncIterator[ServiceNode]:
         p2p=ServerConfig(private_key=KEY, listen_addr="127.0.0.1:0", enable_msg_events=True),
     )
     node = ServiceNode(config)
-    node.register(lambda context: EchoService())
+    node.register(EchoService)
     async with node:
         yield node
 

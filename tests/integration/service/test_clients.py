@@ -25,7 +25,7 @@ class One(Service):
 
 def make_node(**options: Any) -> ServiceNode:
     node = ServiceNode(NodeConfig(client_name="demo/v1", p2p=ServerConfig(listen_addr="127.0.0.1:0"), **options))
-    node.register(lambda context: One())
+    node.register(One)
     return node
 
 

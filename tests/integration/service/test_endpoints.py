@@ -15,7 +15,7 @@ from node.p2p.server import ServerConfig
 from node.rpc.client import RPCClient
 from node.rpc.registry import Registry
 from node.service.endpoints import HTTP_PORT, WS_PORT, Endpoint, EndpointConfig, make_endpoints
-from node.service.service import API, Service, ServiceError
+from node.service.service import API, Service, ServiceContext, ServiceError
 from node.service.stack import NodeConfig, ServiceNode
 from tests.support.waiting import DEADLINE_S, until
 
@@ -25,7 +25,7 @@ NAMES = ("RPC", "WS")
 class Slow(Service):
     """Answers when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: ServiceContext | None = None) -> None:
         self.asked, self.go = asyncio.Event(), asyncio.Event()
 
     def apis(self) -> tuple[API, ...]:
@@ -42,7 +42,7 @@ async def node() -> AsyncIterator[ServiceNode]:
     closed = EndpointConfig()
     config = NodeConfig(client_name="demo/v1", p2p=ServerConfig(listen_addr="127.0.0.1:0"), http=closed, ws=closed)
     node = ServiceNode(config)
-    node.register(lambda context: Slow())
+    node.register(Slow)
     async with node:
         for endpoint in node.endpoints:
             await endpoint.stop()

@@ -223,7 +223,7 @@ async def test_a_start_that_is_cancelled(tmp_path: Path) -> None:
             await asyncio.Event().wait()
 
     node = make_node(tmp_path)
-    node.register(lambda context: Slow())
+    node.register(Slow)
     start = asyncio.create_task(node.start())
     await reached.wait()
     start.cancel()
