@@ -285,7 +285,9 @@ class OverlayService(Service):
                 return  # somebody asked for it; then it is not ours to forget
             if not self._make_room(server, node.id):
                 raise DialFailed(node.url, f"all {MAX_SUGGESTED} nodes suggested before are connected")
-            server.add_peer(node, control=False)
+            # At once where the target does not throttle: kademlia has pauses of its own, and a node that comes back would
+            # otherwise be missing from the table for half a minute.
+            server.add_peer(node, control=False, immediately=True)
         except (InvalidEnode, DialFailed, UnicodeDecodeError) as error:
             log.info("suggested peer %s cannot be dialed: %s", address.overlay.hex()[:8], error)
             return

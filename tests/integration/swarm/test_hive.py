@@ -12,6 +12,8 @@ import pytest
 from node.disconnect import DisconnectReason
 from node.events import Kind
 from node.swarm import service
+from node.swarm.address import BzzAddr
+from node.swarm.capability import FULL_CAPABILITIES
 from node.swarm.health import check_health, peer_pots
 from node.swarm.messages import HiveMessage, PeersMsg, SubPeersMsg, decode_hive, encode_message
 from node.swarm.service import OverlayService
@@ -184,6 +186,19 @@ async def test_nodes_with_one_bootnode_find_each_other(monkeypatch: pytest.Monke
         )
         suggested = [event for node in nodes[1:] for event in node.events.of(Kind.DIAL) if not event.control]
         assert suggested, "the overlay, not a bootnode list, brought most of them together"
+
+
+async def test_a_suggested_peer_that_was_lost_is_back_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only after the half minute for which a dialed node is left alone: it is a local network."""
+    monkeypatch.setattr(service, "TICK_INTERVAL_S", 0.05)
+    async with lab_node(1, auto_connect=True) as one, lab_node(2) as two:
+        known = BzzAddr.of(two.overlay.overlay, two.enode.url, FULL_CAPABILITIES)
+        one.overlay.kademlia.register([known], asyncio.get_running_loop().time())
+        for _ in range(3):
+            await until(lambda: one.knows(two) and two.knows(one))
+            (peer,) = two.node.server.peers
+            peer.disconnect()
+            await until(lambda: not one.knows(two))
 
 
 async def test_without_auto_connect_nobody_is_dialed_but_the_bootnode() -> None:
