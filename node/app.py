@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from node.config import DEFAULT_NETWORK_ID, Options, client_name
 from node.crypto.secp256k1 import PrivateKey
+from node.enode import Node
 from node.p2p.server import ServerConfig
 from node.pss.service import PssService
 from node.service.datadir import load_or_create_key
@@ -30,7 +33,6 @@ def build_node(options: Options) -> ServiceNode:
             listen_addr=options.listen_addr,
             advertise_ip=options.advertise_ip,
             max_peers=options.max_peers,
-            static_nodes=options.bootnodes,
             no_discovery=not options.discovery,
             bootstrap_nodes=[node for node in options.bootnodes if node.udp],
             no_dial=True,  # the overlay chooses its peers itself (spec 05 section 8)
@@ -42,6 +44,8 @@ def build_node(options: Options) -> ServiceNode:
         network_id=options.network_id,
         light=options.light,
         auto_connect=options.auto_connect,
+        resume=options.resume,
+        bootnodes=options.bootnodes,
     )
 
 
@@ -52,13 +56,15 @@ def make_pss_node(
     network_id: int = DEFAULT_NETWORK_ID,
     light: bool = False,
     auto_connect: bool = True,
+    resume: bool = True,
+    bootnodes: Sequence[Node] = (),
 ) -> ServiceNode:
     """A service node with the overlay and pss on it, not started yet. More services can be registered.
 
     Args:
         config: endpoints, data directory, p2p settings.
         bzz_key: overlay and pss identity; None for that in the data directory, or a new one where there is none.
-        network_id, light, auto_connect: as in :class:`OverlayService`.
+        network_id, light, auto_connect, resume, bootnodes: as in :class:`OverlayService`.
     """
     node = ServiceNode(config)
     key = bzz_key
@@ -68,7 +74,15 @@ def make_pss_node(
         if key is None:
             directory = context.instance_dir
             key = load_or_create_key(directory / BZZ_KEY_FILE) if directory else PrivateKey.generate()
-        return OverlayService(context, key=key.public, network_id=network_id, light=light, auto_connect=auto_connect)
+        return OverlayService(
+            context,
+            key=key.public,
+            network_id=network_id,
+            light=light,
+            auto_connect=auto_connect,
+            resume=resume,
+            bootnodes=bootnodes,
+        )
 
     def pss(context: ServiceContext) -> Service:
         assert key is not None

@@ -57,6 +57,8 @@ class Options:
     http: EndpointConfig | None
     ws: EndpointConfig | None
     auto_connect: bool
+    resume: bool
+    """Remember connections for the next run, and begin with those of the last one."""
     light: bool
     verbosity: int
     """0 critical, 1 error, 2 warning, 3 info, 4 debug, 5 everything."""
@@ -104,6 +106,7 @@ def parse_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) 
         http=_endpoint(flags.httpaddr, flags.httpport, flags.httpapi, flags.httporigins) if flags.http else None,
         ws=_endpoint(flags.wsaddr, flags.wsport, flags.wsapi, flags.wsorigins) if flags.ws else None,
         auto_connect=not flags.disable_auto_connect,
+        resume=not flags.forget_peers,
         light=flags.lightnode,
         verbosity=flags.verbosity,
         control=flags.control,
@@ -159,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_endpoint_flags(parser, "http", DEFAULT_HTTP_PORT, None)
     _add_endpoint_flags(parser, "ws", DEFAULT_WS_PORT, DEFAULT_WS_MODULES)
     add("--disable-auto-connect", action="store_true", help="dial nobody but bootnodes and who is asked for")
+    add("--forget-peers", action="store_true", help="neither remember nor dial those of the last run")
     add("--lightnode", action="store_true", help="say in the handshake that this node stores nothing")
     add("--control", default="", metavar="ADDRESS", help="gRPC control interface: unix:PATH or host:port")
     add("--control-token-file", metavar="FILE", help="bearer token that callers of --control host:port must present")

@@ -357,6 +357,7 @@ class DockerRuntime:
             "PSS_BZZNETWORKID": str(spec.network_id),
             "PSS_MAXPEERS": str(max(len(spec.nodes), 50)),
             "PSS_DISABLE_AUTO_CONNECT": str(not spec.auto_connect).lower(),
+            "PSS_FORGET_PEERS": "true",  # who is to be connected, the lab says
             "PSS_CONTROL": f"{self._ip('control', node)}:{CONTROL_PORT}",
             "PSS_CONTROL_TOKEN": self._token,
             "PSS_VERBOSITY": str(spec.verbosity),

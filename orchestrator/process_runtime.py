@@ -170,6 +170,7 @@ class ProcessRuntime:
             "PSS_BZZNETWORKID": str(spec.network_id),
             "PSS_MAXPEERS": str(max(len(spec.nodes), 50)),
             "PSS_DISABLE_AUTO_CONNECT": str(not spec.auto_connect).lower(),
+            "PSS_FORGET_PEERS": "true",  # who is to be connected, the lab says
             "PSS_CONTROL": f"unix:{self._socket(node.name)}",
             "PSS_VERBOSITY": str(spec.verbosity),
         }

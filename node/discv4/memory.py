@@ -48,8 +48,8 @@ class NodeMemory:
             await self.save(remembered())
 
     async def save(self, database: Database) -> None:
-        """Keep something else from now on."""
-        if database != self.database:
+        """Keep something else from now on; what was not written, for whatever reason, is tried again."""
+        if database == self.database:
+            return
+        if self._file is None or await self._file.save(database.to_document()):
             self.database = database
-            if self._file is not None:
-                await self._file.save(database.to_document())

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from typing import Any, Self
 
 from node.devp2p.capability import announce, match_protocols
 from node.devp2p.messages import BASE_VERSION, Hello
 from node.disconnect import DisconnectReason
-from node.discv4.core import Discovery
-from node.discv4.memory import NodeMemory
 from node.discv4.service import DiscoveryService
 from node.enode import IPAddress, Node
 from node.enr import Record, make_record
@@ -22,6 +19,7 @@ from node.networks import is_lan, restricted
 from node.p2p import admission, dialer
 from node.p2p.config import ServerConfig
 from node.p2p.dialer import DIAL_TIMEOUT_S, Dial, DialScheduler
+from node.p2p.discovering import Discovering
 from node.p2p.finder import Finder
 from node.p2p.link import Link
 from node.p2p.listener import Listener
@@ -55,12 +53,10 @@ class Server:
         self.listen_addr = config.listen_addr
         """As configured; once started, the actual address."""
         self.running = False
-        self.discovery: DiscoveryService | None = None
-        """Running, unless it is switched off."""
         self._listener: Listener | None = None
         self._port = self._udp_port = 0
         self._record = make_record(self.key, seq=1, ip=config.own_ip)
-        self._memory = NodeMemory(config.node_database)
+        self._discovering = Discovering(config, self.key)
         self._peers: dict[NodeId, Peer] = {}
         self._links: set[Link] = set()
         self._trusted = {node.id for node in config.trusted_nodes}
@@ -92,10 +88,18 @@ class Server:
             self._tasks.spawn(self._listener.run(), name="p2p accept")
         if udp is not None:
             self._udp_port = udp.getsockname()[1]
-        seq = self._memory.begin().seq
+        seq = self._discovering.next_record_number()
         self._record = make_record(self.key, seq=seq, ip=self.config.own_ip, tcp=self._port, udp=self._udp_port)
         if udp is not None:
-            await self._discover(udp)
+            try:
+                await self._discovering.begin(
+                    udp, self._record, may_find=self._may_find, on_record=self._renew, tasks=self._tasks
+                )
+            except BaseException:
+                await self._tasks.aclose()
+                self._stop_listening()
+                raise
+            self._dialer.finder = self._discovering.finder
         self.running = True
         log.debug("%s runs at %s", self.config.name or "the server", self.node.url)
         for node in self.config.static_nodes:
@@ -110,60 +114,41 @@ class Server:
             max_pending=self.config.max_pending_peers,
         )
 
-    async def _discover(self, udp: socket.socket) -> None:
-        """Take part in discovery, and dial whom it finds if that is wanted."""
-        config = self.config
-        core = Discovery(
-            self.key,
-            self._record,
-            bootnodes=config.bootstrap_nodes,
-            net_restrict=config.net_restrict,
-            seeds=[one for one in self._memory.database.nodes if self._may_find(one.node)],
-            predicts_endpoint=config.known_ip is None,
-            intervals=config.discovery_intervals,
-        )
-        self.discovery = await DiscoveryService.open(udp, core)
-        self.discovery.on_record = self._renew_record
-        self._tasks.spawn(self._memory.keep(self.discovery.remembered), name="p2p node database")
-        if config.max_dialed:
-            self._dialer.finder = Finder(
-                self.discovery.random_nodes,
-                max_dialed=config.max_dialed,
-                now=asyncio.get_running_loop().time(),
-                bootnodes=config.bootstrap_nodes,
-                allowed=self._may_find,
-            )
+    @property
+    def discovery(self) -> DiscoveryService | None:
+        """Running, unless it is switched off."""
+        return self._discovering.service
+
+    def _renew(self, record: Record) -> None:
+        self._record = record
 
     def _may_find(self, node: Node) -> bool:
         return node.id != self.id and node.ip is not None and not restricted(node.ip, self.config.net_restrict)
-
-    def _renew_record(self, record: Record) -> None:
-        log.info("others see this node at %s", record.node.url)
-        self._record = record
-        if self.discovery is not None:  # at once: a node that is killed must not use the number again
-            self._tasks.spawn(self._memory.save(self.discovery.remembered()), name="p2p record number")
 
     async def stop(self) -> None:
         """Tell every peer and wait for its end; stopping twice does nothing."""
         if not self.running:
             return
         self.running = False
-        await self._tasks.aclose()
+        try:
+            await self._tasks.aclose()
+            self._stop_listening()
+            for peer in self._peers.values():
+                peer.disconnect(DisconnectReason.QUITTING)
+            for link in [link for link in self._links if link.sink is None]:
+                link.close(None, ConfigError("server stopped"))
+            deadline = asyncio.get_running_loop().time() + STOP_TIMEOUT_S
+            await self._peer_tasks.wait(timeout_s=STOP_TIMEOUT_S)
+            await self._peer_tasks.aclose()
+            await self._sockets_closed(deadline)
+        finally:
+            await self._discovering.end()
+            self._dialer.finder = None
+
+    def _stop_listening(self) -> None:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        if self.discovery is not None:
-            await self._memory.save(self.discovery.remembered())
-            await self.discovery.close()
-            self.discovery = self._dialer.finder = None
-        for peer in self._peers.values():
-            peer.disconnect(DisconnectReason.QUITTING)
-        for link in [link for link in self._links if link.sink is None]:
-            link.close(None, ConfigError("server stopped"))
-        deadline = asyncio.get_running_loop().time() + STOP_TIMEOUT_S
-        await self._peer_tasks.wait(timeout_s=STOP_TIMEOUT_S)
-        await self._peer_tasks.aclose()
-        await self._sockets_closed(deadline)
 
     async def _sockets_closed(self, deadline: float) -> None:
         """Links cut themselves off a second after their Disconnect (see Link.close), so this ends in time."""

@@ -28,7 +28,7 @@ from typing import Any
 
 from node.devp2p.protocol import ProtocolSpec
 from node.disconnect import DisconnectReason
-from node.errors import HandshakeTimeout, LocalProtocolError, PeerDisconnected, ProtocolError, RemoteProtocolError
+from node.errors import HandshakeTimeout, LocalProtocolError, PeerDisconnected, RemoteProtocolError
 from node.ids import NodeId
 from node.p2p.protocol import Pipe, Protocol, RemotePeer
 
@@ -100,22 +100,24 @@ class TypedPeer:
     async def run(self, handler: MessageHandler) -> None:
         """Call `handler` with every message, one after the other, until the session is over.
 
-        What a handler raises is logged and the session goes on, as with the reference; a :class:`ProtocolError` is
-        about the peer and ends it.
+        What a handler raises is logged and the session goes on, as with the reference. Only a
+        :class:`RemoteProtocolError`, which says that this peer broke a rule, ends it.
 
         Raises:
-            ProtocolError: as :meth:`receive`, or raised by the handler; its reason is `subprotocol error` by default.
+            RemoteProtocolError: as :meth:`receive`, or raised by the handler; then its reason is `subprotocol error`
+                unless it has one.
         """
         async for message in self:
             try:
                 result = handler(message)
                 if inspect.isawaitable(result):
                     await result
-            except PeerDisconnected:
-                return
-            except ProtocolError as error:
+            except RemoteProtocolError as error:
                 error.reason = error.reason or DisconnectReason.SUBPROTOCOL_ERROR
                 raise
+            except PeerDisconnected as error:
+                # This peer's end shows with the next message; a handler may also have written to another that has left.
+                log.info("%s: the handler of %s: %s", self.spec.name, type(message).__name__, error)
             except Exception:
                 log.exception("%s: the handler of %s failed", self.spec.name, type(message).__name__)
 

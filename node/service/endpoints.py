@@ -7,7 +7,6 @@ aiohttp is imported when an endpoint opens: nodes without one start faster and s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
@@ -104,6 +103,8 @@ class Endpoint:
         self._server: EndpointServer | None = None
         self._changing = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
+        self._hurry = asyncio.Event()
+        """Set when the node stops: calls that run are waited for no longer."""
         self._ended = False
 
     async def __aenter__(self) -> Self:
@@ -115,8 +116,7 @@ class Endpoint:
             server, self._server = self._server, None
         if server is not None:
             await server.close()
-        for task in self._closing:
-            task.cancel()
+        self._hurry.set()
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     @property
@@ -168,21 +168,25 @@ class Endpoint:
             server, self._server = self._server, None
             refused = asyncio.Event()
             # In a task of its own: the caller may be on a connection that this ends.
-            task = asyncio.create_task(_shut(server, refused))
+            task = asyncio.create_task(_shut(server, refused, self._hurry))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
             await refused.wait()
 
 
-async def _shut(server: EndpointServer, refused: asyncio.Event) -> None:
+async def _shut(server: EndpointServer, refused: asyncio.Event, hurry: asyncio.Event) -> None:
     try:
         try:
             await server.refuse()
         finally:
             refused.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_S):
-                await server.drain()
+        waits = [asyncio.create_task(server.drain()), asyncio.create_task(hurry.wait())]
+        try:
+            await asyncio.wait(waits, timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
     finally:
         await server.close()
 

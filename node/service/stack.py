@@ -186,8 +186,10 @@ class ServiceNode:
         if self._running is None:
             raise ServiceError("node not started")
         running, self._running = self._running, None
-        await running.aclose()
-        self._stopped.set()
+        try:
+            await running.aclose()
+        finally:
+            self._stopped.set()
 
     async def restart(self) -> None:
         """Stop, and start with fresh services."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from node.crypto.secp256k1 import PublicKey
 from node.disconnect import DisconnectReason
-from node.enode import InvalidEnode, parse_enode
+from node.enode import InvalidEnode, Node, parse_enode
 from node.errors import DialFailed, HandshakeTimeout, PeerDisconnected
 from node.events import Kind
 from node.ids import NodeId
@@ -49,6 +49,9 @@ MAX_WIRE_BYTES = 1024 * 1024
 """Payload of a bzz or hive message that we take; ours. The reference takes ten times as much, which fifty peers could
 fill a small node's memory with; a handshake has 230 bytes, and this is room for 4,000 address records."""
 
+STEADY_S = 3.0
+"""A connection that lasted shorter may have been ended on purpose: then the server's own pause counts; ours."""
+
 MAX_SUGGESTED = 128
 """Nodes that the server tries to reach only because kademlia suggested them; ours. In the reference every suggestion is
 dialed until the node ends, and peers could have us dial whatever they invent."""
@@ -68,6 +71,8 @@ class OverlayService(Service):
         network_id: int,
         light: bool = False,
         auto_connect: bool = True,
+        resume: bool = True,
+        bootnodes: Sequence[Node] = (),
     ) -> None:
         """Prepare the tables.
 
@@ -75,16 +80,22 @@ class OverlayService(Service):
             key: the bzz public key; the overlay address follows from it.
             network_id: nodes of other networks are refused.
             light: say in the handshake that we store nothing.
-            auto_connect: dial whom kademlia suggests. Off keeps a topology as somebody laid it out.
+            auto_connect: dial whom kademlia suggests.
+            resume: know whom the last run knew, and dial whom it was connected with. Off, with auto-connect off, keeps
+                a topology as somebody laid it out.
+            bootnodes: stay connected with these, besides those that the p2p server has (spec 05 section 8).
         """
         self.public_key, self.overlay = key, key.overlay
-        self.network_id, self.auto_connect = network_id, auto_connect
+        self.network_id, self.auto_connect, self._bootnodes = network_id, auto_connect, tuple(bootnodes)
         self.capabilities: Capabilities = LIGHT_CAPABILITIES if light else FULL_CAPABILITIES
         self.hive: HiveCore[Peer] = HiveCore(self.overlay)
-        self._state = StateFile(context.instance_dir / STATE_FILE) if context.instance_dir is not None else None
+        keeps = resume and context.instance_dir is not None
+        self._state = StateFile(context.instance_dir / STATE_FILE) if keeps and context.instance_dir else None
         self._server: asyncio.Future[Server] = asyncio.get_running_loop().create_future()
         self._suggested: dict[NodeId, None] = {}
         """Nodes the server has from us, the longest ago suggested first."""
+        self._brief: dict[NodeId, None] = {}
+        """Nodes whose last connection was brief, the latest last."""
         self._handshakes: dict[Peer, asyncio.Future[BzzAddr]] = {}
         self._tasks = TaskOwner()
         self.kademlia.listeners.append(self._report)
@@ -121,6 +132,11 @@ class OverlayService(Service):
 
     async def start(self, server: Server) -> None:
         self._server.set_result(server)
+        for node in self._bootnodes:
+            try:
+                server.add_peer(node)
+            except DialFailed as error:
+                log.warning("bootnode: %s", error)
         if self._state is not None:
             await self._resume(server, self._state)
         if self.auto_connect:
@@ -244,11 +260,20 @@ class OverlayService(Service):
                 log.debug("%s told of %d peers: %s", peer, len(message.peers), self.hive.last_registration)
 
         # Joins the tables and starts to listen without a pause in between: no message can come first.
-        self._send_all(self.hive.on_connected(peer, address, loop.time()))
+        began_s = loop.time()
+        self._send_all(self.hive.on_connected(peer, address, began_s))
         try:
             await pipe.serve(handle)
         finally:
             self.hive.on_disconnected(peer, loop.time())
+            self._note_duration(peer.id, loop.time() - began_s)
+
+    def _note_duration(self, node_id: NodeId, seconds: float) -> None:
+        self._brief.pop(node_id, None)
+        if seconds < STEADY_S:
+            self._brief[node_id] = None
+            if len(self._brief) > MAX_SUGGESTED:
+                del self._brief[next(iter(self._brief))]
 
     def send_depth(self, depth: int) -> None:
         """Tell every peer a depth, 0..255."""
@@ -285,9 +310,9 @@ class OverlayService(Service):
                 return  # somebody asked for it; then it is not ours to forget
             if not self._make_room(server, node.id):
                 raise DialFailed(node.url, f"all {MAX_SUGGESTED} nodes suggested before are connected")
-            # At once where the target does not throttle: kademlia has pauses of its own, and a node that comes back would
-            # otherwise be missing from the table for half a minute.
-            server.add_peer(node, control=False, immediately=True)
+            # At once where the target does not throttle, or a node that was restarted would be missing from the table
+            # for half a minute; but not who may just have got rid of us: kademlia suggests it again and again.
+            server.add_peer(node, control=False, immediately=node.id not in self._brief)
         except (InvalidEnode, DialFailed, UnicodeDecodeError) as error:
             log.info("suggested peer %s cannot be dialed: %s", address.overlay.hex()[:8], error)
             return

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from node.app import make_pss_node
 from node.crypto.secp256k1 import PrivateKey
 from node.devp2p.messages import BASE_LENGTH, BaseCode, Capability, decode_disconnect
 from node.enode import Node
@@ -18,7 +19,6 @@ from node.p2p.server import ServerConfig
 from node.pss.handlers import Delivery
 from node.pss.service import PssService
 from node.service.endpoints import EndpointConfig
-from node.service.service import Service
 from node.service.stack import NodeConfig, ServiceNode
 from node.swarm.address import BzzAddr
 from node.swarm.capability import FULL_CAPABILITIES, Capabilities
@@ -81,6 +81,7 @@ async def lab_node(
     *,
     key: PrivateKey | None = None,
     auto_connect: bool = False,
+    resume: bool = True,
     light: bool = False,
     network_id: int = NETWORK_ID,
     bootnodes: Sequence[Node] = (),
@@ -100,17 +101,18 @@ async def lab_node(
         ipc_path=ipc_path,
         http=http,
         ws=ws,
-        p2p=ServerConfig(private_key=make_key(number), listen_addr="127.0.0.1:0", static_nodes=tuple(bootnodes), **p2p),
+        p2p=ServerConfig(private_key=make_key(number), listen_addr="127.0.0.1:0", **p2p),
     )
-    node, own_key = ServiceNode(config), key or bzz_key(number)
-
-    def overlay(context: Any) -> Service:
-        return OverlayService(
-            context, key=own_key.public, network_id=network_id, light=light, auto_connect=auto_connect
-        )
-
-    node.register(overlay)
-    node.register(lambda context: PssService(context, key=own_key))
+    own_key = key or bzz_key(number)
+    node = make_pss_node(
+        config,
+        bzz_key=own_key,
+        network_id=network_id,
+        light=light,
+        auto_connect=auto_connect,
+        resume=resume,
+        bootnodes=bootnodes,
+    )
     for constructor in services:
         node.register(constructor)
     with recording(node.events) as events:

@@ -164,7 +164,8 @@ async def test_calls_that_run_are_answered(node: ServiceNode, admin: RPCClient, 
         assert await admin.call(f"admin_stop{name}") is True
         slow.go.set()
         assert await call == "at last"
-        with pytest.raises(Exception, match=r"(?i)connect"):
+        # The latter on a connection that is kept alive for a moment.
+        with pytest.raises(Exception, match=r"(?i)connect|no result"):
             await client.call("web3_clientVersion")
 
 
@@ -181,6 +182,39 @@ async def test_calls_that_take_too_long_are_cut(
         with pytest.raises(Exception, match=r"(?i)connect"):
             await call
     await until(lambda: not endpoint(node, name)._closing)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_node_that_stops_while_an_endpoint_closes_leaves_nothing_of_it(
+    node: ServiceNode, admin: RPCClient, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even if a call takes its time to be cancelled."""
+    monkeypatch.setattr("node.service.endpoints.DRAIN_S", 0.02)
+    let_go, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            await let_go.wait()
+        return ""
+
+    slow = node.service(Slow)
+    monkeypatch.setattr(slow.go, "wait", stubborn)
+    await admin.call(f"admin_start{name}")
+    async with await RPCClient.connect(url(node, name)) as client, asyncio.timeout(DEADLINE_S):
+        call = asyncio.create_task(client.call("slow_answer"))
+        await slow.asked.wait()
+        before = asyncio.all_tasks()
+        await admin.call(f"admin_stop{name}")
+        await cancelled.wait()  # it is past the draining
+        stopping = asyncio.create_task(node.stop())
+        await asyncio.sleep(0)
+        let_go.set()
+        await stopping
+        await asyncio.gather(call, return_exceptions=True)
+    await until(lambda: not {task for task in before & asyncio.all_tasks() if "RequestHandler" in repr(task)})
 
 
 @pytest.mark.parametrize("name", NAMES)

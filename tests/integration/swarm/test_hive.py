@@ -191,6 +191,7 @@ async def test_nodes_with_one_bootnode_find_each_other(monkeypatch: pytest.Monke
 async def test_a_suggested_peer_that_was_lost_is_back_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not only after the half minute for which a dialed node is left alone: it is a local network."""
     monkeypatch.setattr(service, "TICK_INTERVAL_S", 0.05)
+    monkeypatch.setattr(service, "STEADY_S", 0.0)
     async with lab_node(1, auto_connect=True) as one, lab_node(2) as two:
         known = BzzAddr.of(two.overlay.overlay, two.enode.url, FULL_CAPABILITIES)
         one.overlay.kademlia.register([known], asyncio.get_running_loop().time())
@@ -199,6 +200,22 @@ async def test_a_suggested_peer_that_was_lost_is_back_at_once(monkeypatch: pytes
             (peer,) = two.node.server.peers
             peer.disconnect()
             await until(lambda: not one.knows(two))
+
+
+async def test_who_got_rid_of_us_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "TICK_INTERVAL_S", 0.01)
+    async with lab_node(1, auto_connect=True) as one, lab_node(2) as two:
+        known = BzzAddr.of(two.overlay.overlay, two.enode.url, FULL_CAPABILITIES)
+        one.overlay.kademlia.register([known], asyncio.get_running_loop().time())
+        await until(lambda: one.knows(two) and two.knows(one))
+        ticks: list[object] = []
+        suggest = one.overlay.kademlia.suggest_peer
+        monkeypatch.setattr(one.overlay.kademlia, "suggest_peer", lambda now: ticks.append(now) or suggest(now))
+        two.node.server.peers[0].disconnect()
+        await until(lambda: not one.knows(two))
+        seen = len(ticks)
+        await until(lambda: len(ticks) > seen + 20)
+        assert len(one.events.of(Kind.DIAL)) == 1
 
 
 async def test_without_auto_connect_nobody_is_dialed_but_the_bootnode() -> None:

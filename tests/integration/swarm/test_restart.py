@@ -80,6 +80,16 @@ async def test_a_node_without_a_data_directory_keeps_nothing() -> None:
             assert again.overlay.kademlia.known_count == 0
 
 
+async def test_a_node_that_is_not_to_resume_neither_keeps_nor_reads(tmp_path: Path) -> None:
+    async with lab_node(2) as two:
+        async with lab_node(1, data_dir=tmp_path) as one:
+            await connect(one, two)
+        kept = state_file(tmp_path).read_text()
+        async with lab_node(1, data_dir=tmp_path, resume=False) as again:
+            assert again.overlay.kademlia.known_count == 0
+        assert state_file(tmp_path).read_text() == kept
+
+
 async def test_records_of_another_network_are_of_no_use(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with lab_node(2) as two, lab_node(1, data_dir=tmp_path) as one:
         await connect(one, two)

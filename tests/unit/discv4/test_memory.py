@@ -60,3 +60,25 @@ def test_a_foreign_file_counts_as_absent(tmp_path: Path, text: str, caplog: pyte
     assert NodeMemory(tmp_path).begin() == Database(seq=1)
     assert f"{tmp_path / 'nodes.json'} is " in caplog.text
     assert NodeMemory(tmp_path).begin() == Database(seq=2)
+
+
+async def test_what_could_not_be_written_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = NodeMemory(tmp_path)
+    kept.begin()
+    (tmp_path / "nodes.json").unlink()
+    (tmp_path / "nodes.json").mkdir()  # nothing can be put in its place
+    await kept.save(Database(7))
+    (tmp_path / "nodes.json").rmdir()
+    await kept.save(Database(7))
+    assert NodeMemory(tmp_path).begin().seq == 8
+
+
+async def test_a_save_that_was_cancelled_is_made_by_the_next(tmp_path: Path) -> None:
+    kept = NodeMemory(tmp_path)
+    kept.begin()
+    task = asyncio.create_task(kept.save(Database(7)))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await kept.save(Database(7))
+    assert NodeMemory(tmp_path).begin().seq == 8

@@ -171,6 +171,25 @@ async def test_a_handler_that_fails_is_logged_and_the_session_goes_on(
     assert "by design" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "error", [PeerDisconnected("somebody else has left"), LocalProtocolError("our own mistake"), KeyError("a bug")]
+)
+async def test_only_what_is_about_this_peer_ends_the_session(
+    peer: TypedPeer, pipe: FakePipe, error: Exception
+) -> None:
+    heard: list[str] = []
+
+    def handle(message: Word) -> None:
+        heard.append(message.text)
+        raise error
+
+    for text in ("one", "two"):
+        pipe.receive(Word(text=text))
+    pipe.end()
+    await peer.run(handle)
+    assert heard == ["one", "two"]
+
+
 async def test_a_handler_can_refuse_the_peer(peer: TypedPeer, pipe: FakePipe) -> None:
     def handle(message: Word) -> None:
         raise RemoteProtocolError("we do not say that here")
