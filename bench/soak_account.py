@@ -204,6 +204,8 @@ class Account:
         """Messages whose path was not up: by what it lacked, how many, and how many of them arrived all the same."""
         self.strays: list[str] = []
         """Arrivals of what was never sent, or not to this node."""
+        self.broken: list[str] = []
+        """Messages that the soak itself failed to send: they may be missing in all other figures."""
         self.latencies_s: list[float] = []
         """Of the messages whose path was up, from handing them to the sender."""
 
@@ -220,6 +222,11 @@ class Account:
         """Know of a message before it is handed over."""
         with self._lock:
             self._open[message.number] = message
+
+    def broke(self, what: str) -> None:
+        """A message was to be sent, and this program failed to."""
+        with self._lock:
+            self.broken.append(what)
 
     def arrived(self, number: int, node: str, incarnation: int, at: float) -> None:
         """A message came to a node."""

@@ -8,7 +8,8 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from bench.soak_account import Account, Message, Timeline
 from bench.traffic import listening
@@ -142,7 +143,13 @@ class Traffic:
 
     def _submit(self, sender: str, receiver: str, mode: str, size: int) -> None:
         number, self._next = self._next, self._next + 1
-        self._pool.submit(self._send, number, sender, receiver, mode, size)
+        sending = self._pool.submit(self._send, number, sender, receiver, mode, size)
+        sending.add_done_callback(partial(self._sent, number, sender, receiver))
+
+    def _sent(self, number: int, sender: str, receiver: str, sending: Future[None]) -> None:
+        """A message that this program failed to hand over may be in no account: the run must not pass for that."""
+        if not sending.cancelled() and (error := sending.exception()) is not None:
+            self._account.broke(f"message {number} {sender} -> {receiver}: {type(error).__name__}: {error}")
 
     def _send(self, number: int, sender: str, receiver: str, mode: str, size: int) -> None:
         target = self._lab[receiver].spec

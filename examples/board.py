@@ -18,7 +18,7 @@ CONNECT_PAUSE_S = 0.05
 
 
 class BoardGone(Exception):
-    """The host of the board left before we were through."""
+    """There is no board, or its host left before we were through."""
 
 
 class Board:
@@ -28,6 +28,8 @@ class Board:
         self._facts: dict[tuple[str, str], Any] = {}
         self._changed = asyncio.Condition()
         self._gone = False
+        self.awaited: list[tuple[str, str]] = []
+        """What somebody in this process waits for, by who should tell it."""
 
     async def put(self, who: str, what: str, value: Any) -> None:
         """Put a fact up for everybody."""
@@ -41,6 +43,13 @@ class Board:
         Raises:
             BoardGone: it never will be.
         """
+        self.awaited.append((who, what))
+        try:
+            return await self._await(who, what)
+        finally:
+            self.awaited.remove((who, what))
+
+    async def _await(self, who: str, what: str) -> Any:
         async with self._changed:
             await self._changed.wait_for(lambda: self._gone or (who, what) in self._facts)
             if (who, what) not in self._facts:
@@ -86,7 +95,10 @@ class HostedBoard(Board):
     @contextlib.asynccontextmanager
     async def hosting(self, host: str, port: int) -> AsyncIterator[HostedBoard]:
         """Open while the block runs; what was put up until then still reaches the guests."""
-        server = await asyncio.start_server(self._welcome, host, port)
+        try:
+            server = await asyncio.start_server(self._welcome, host, port)
+        except OSError as error:
+            raise BoardGone(f"the board cannot be opened at {host}:{port}: {error.strerror or error}") from None
         try:
             yield self
         finally:
@@ -123,7 +135,7 @@ class RemoteBoard(Board):
         """Connected while the block runs.
 
         Raises:
-            TimeoutError: nobody opened the board in time.
+            BoardGone: nobody opened the board in time.
         """
         reader, writer = await _connect(host, port)
         board = cls(writer)
@@ -137,9 +149,12 @@ class RemoteBoard(Board):
 
 
 async def _connect(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    async with asyncio.timeout(CONNECT_TIMEOUT_S):
-        while True:
-            try:
-                return await asyncio.open_connection(host, port)
-            except OSError:
-                await asyncio.sleep(CONNECT_PAUSE_S)  # its host is still starting
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            while True:
+                try:
+                    return await asyncio.open_connection(host, port)
+                except OSError:
+                    await asyncio.sleep(CONNECT_PAUSE_S)  # its host is still starting
+    except TimeoutError:
+        raise BoardGone(f"nobody opened the board at {host}:{port} within {CONNECT_TIMEOUT_S:g} s") from None

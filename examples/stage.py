@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -19,8 +20,11 @@ from typing import Any, Protocol
 
 from board import Board, BoardGone, HostedBoard, RemoteBoard
 
-from node.errors import LabError
-from node.events import EventBus, NodeEvent
+try:
+    from node.errors import LabError
+    from node.events import EventBus, NodeEvent
+except ModuleNotFoundError as error:
+    sys.exit(f"{error}: use .venv/bin/python, which `make venv` makes")
 
 PLAY_TIMEOUT_S = 30.0
 """An example that takes this long hangs."""
@@ -119,21 +123,42 @@ def play(*roles: Role) -> None:
     except (LabError, BoardGone, TimeoutError) as error:
         print(f"{sys.argv[0]}: {error or type(error).__name__}", file=sys.stderr)
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        # Nobody reads what we say: `| head`, a full disk. Nothing more can be said then, at the end of Python either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"{sys.argv[0]}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
 
 
 async def _play(roles: Sequence[Role], arguments: argparse.Namespace) -> None:
     names = [role.__name__ for role in roles]
+    async with _board(names, arguments) as board:
+        actors = [
+            (role, Actor(role.__name__, names, board, arguments.host, as_json=arguments.json))
+            for role in roles
+            if arguments.role in (None, role.__name__)
+        ]
+        acting = asyncio.create_task(_perform_all(actors))
+        try:
+            await asyncio.wait({acting}, timeout=PLAY_TIMEOUT_S)
+            awaited = sorted(f"{what!r} of {who}" for who, what in set(board.awaited))
+        finally:
+            acting.cancel()
+            await asyncio.wait({acting})
+    if acting.cancelled():
+        waits = f"; somebody waits for {', '.join(awaited)}" if awaited else ""
+        raise TimeoutError(f"not through after {PLAY_TIMEOUT_S:g} s{waits}")
+    acting.result()
+
+
+async def _perform_all(actors: Sequence[tuple[Role, Actor]]) -> None:
     try:
-        async with asyncio.timeout(PLAY_TIMEOUT_S), _board(names, arguments) as board, asyncio.TaskGroup() as group:
-            for role in roles:
-                if arguments.role in (None, role.__name__):
-                    actor = Actor(role.__name__, names, board, arguments.host, as_json=arguments.json)
-                    group.create_task(_perform(role, actor))
+        async with asyncio.TaskGroup() as group:
+            for role, actor in actors:
+                group.create_task(_perform(role, actor))
     except ExceptionGroup as failures:
         # The first one that failed; the others were only cancelled.
         raise failures.exceptions[0] from None
-    except TimeoutError:
-        raise TimeoutError(f"not through after {PLAY_TIMEOUT_S:g} s") from None
 
 
 async def _perform(role: Role, actor: Actor) -> None:

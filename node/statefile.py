@@ -78,13 +78,14 @@ class StateFile:
 
     def _replace(self, contents: bytes) -> None:
         self.path.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
-        # Always of the same name: what a killed node leaves behind, the next one overwrites.
+        # Always of the same name: what a killed node leaves behind, the next one removes.
         temporary = self.path.with_name(f".{self.path.name}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        _remove_stale(temporary)
+        # Never anything that is there already: a pipe could make us wait for ever, a link lead anywhere.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(temporary, flags, FILE_MODE)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(descriptor, FILE_MODE)  # one that was there keeps its mode otherwise
                 file.write(contents)
             os.replace(temporary, self.path)
         except OSError:
@@ -98,3 +99,18 @@ class StateFile:
     async def save(self, document: object) -> bool:
         """Like :meth:`write`, beside the event loop; `document` must not change meanwhile."""
         return await asyncio.to_thread(self.write, document)
+
+
+def _remove_stale(path: Path) -> None:
+    """Make room for a temporary file; what is no file somebody has put there, and it stays.
+
+    Raises:
+        OSError: it is no file.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        raise OSError(f"in its way there is what is no file: {path.name}")
+    path.unlink(missing_ok=True)

@@ -43,6 +43,10 @@ REFUSED = {
 }
 """What the gateway says, by its HTTP status."""
 
+UNSUBSCRIBE_TIMEOUT_S = 1.0
+"""For a node to end a subscription. Source: ours; it takes milliseconds, and nothing depends on the answer: a node that
+hangs must not hold up whoever has seen enough of it."""
+
 T = TypeVar("T")
 
 
@@ -63,6 +67,8 @@ class RPCControl:
         self.name = name or address
         self._loop = LoopThread(f"JSON-RPC of {self.name}")
         self._client = RPCClient(dialer=partial(dial_ws_through, proxy, address))
+        self._dialled: dict[bytes, str] = {}
+        """Enodes that the node was told to stay connected with, by node id."""
 
     def close(self) -> None:
         """End the connection; twice is fine."""
@@ -124,26 +130,39 @@ class RPCControl:
             ControlError: DEADLINE_EXCEEDED, INVALID_ARGUMENT.
         """
         try:
-            node_id = parse_enode(enode).id.hex()
+            node_id = parse_enode(enode).id
         except InvalidEnode as error:
             raise ControlError(self.name, grpc.StatusCode.INVALID_ARGUMENT, str(error)) from None
+        self._dialled[bytes(node_id)] = enode
         self._ask("admin_addPeer", enode)
         if wait_s:
-            missing = f"not connected with {node_id[:16]}"
-            self._wait_for(lambda: self._ask("hive_peer", node_id) is not None, wait_s + REDIAL_S, missing)
+            missing = f"not connected with {node_id.hex()[:16]}"
+            self._wait_for(lambda: self._ask("hive_peer", node_id.hex()) is not None, wait_s + REDIAL_S, missing)
 
     def disconnect(self, node_id: bytes, *, wait_s: float = 0.0) -> None:
-        """Disconnect a node; with `wait_s`, return when it is gone. Nothing happens if it is not connected."""
+        """Disconnect a node; with `wait_s`, return when it is gone.
+
+        It is not dialled any more either, be it connected just now or not. That needs its enode: one that was neither
+        given to :meth:`connect` of this object nor is connected is not known here, and nothing happens.
+        """
 
         def found() -> pb.Peer | None:
             return next((peer for peer in self.peers() if peer.node_id == node_id), None)
 
         peer = found()
-        if peer is None:
+        enode = self._dialled.get(node_id) if peer is None else peer.enode
+        if enode is None:
             return
-        self._ask("admin_removePeer", peer.enode)
+        self._ask("admin_removePeer", enode)
+        self._dialled.pop(node_id, None)
         if wait_s:
             self._wait_for(lambda: found() is None, wait_s, f"still connected with {node_id.hex()[:16]}")
+
+    def link_conditions(
+        self, links: Sequence[pb.LinkConditions] | None = None, *, seed: int = 0, probe_s: float = 0.0
+    ) -> list[pb.LinkState]:
+        """Such a node has no shaper."""
+        raise ControlError(self.name, grpc.StatusCode.UNIMPLEMENTED, "a node of kind reference has no link conditions")
 
     # -- the overlay
 
@@ -194,13 +213,13 @@ class RPCControl:
     def subscribe(self, topic: bytes, *, raw: bool = False, prox: bool = False) -> Iterator[Iterator[pb.PssMessage]]:
         """Messages on a topic, without their digests; none is missed once the block has begun."""
         params = ("receive", _hex(topic), raw, prox)
-        subscription = self._run(lambda: self._client.subscribe("pss", *params, timeout=DEFAULT_TIMEOUT_S))
+        subscription = self._run(lambda: self._client.subscribe("pss", *params), DEFAULT_TIMEOUT_S)
 
         async def following() -> Any:
             return await anext(subscription, None)
 
         def messages() -> Iterator[pb.PssMessage]:
-            while (told := self._run(following)) is not None:
+            while (told := self._run(following, None)) is not None:
                 with self._understanding("pss_subscription"):
                     message = pb.PssMessage(
                         payload=_unhex(told["Msg"]), asymmetric=told["Asymmetric"], key_id=told["Key"]
@@ -210,9 +229,9 @@ class RPCControl:
         try:
             yield messages()
         finally:
-            # The node may be gone by now, and the subscription with it.
+            # The node may be gone by now and the subscription with it, or hang. Here it ends in any case, and first.
             with contextlib.suppress(ControlError, RPCError):
-                self._run(subscription.unsubscribe)
+                self._run(subscription.unsubscribe, UNSUBSCRIBE_TIMEOUT_S)
 
     # -- events and JSON-RPC
 
@@ -241,24 +260,29 @@ class RPCControl:
             RPCError: as the method answered.
             ControlError: the node was not reached.
         """
-        return self._run(lambda: self._client.call(method, *params, timeout=DEFAULT_TIMEOUT_S))
+        return self._run(lambda: self._client.call(method, *params), DEFAULT_TIMEOUT_S)
 
     # -- inside
 
     def _ask(self, method: str, *params: object, timeout_s: float = DEFAULT_TIMEOUT_S) -> Any:
         """Call a method; what it answers with an error is one of the node's control."""
         try:
-            return self._run(lambda: self._client.call(method, *params, timeout=timeout_s))
+            return self._run(lambda: self._client.call(method, *params), timeout_s)
         except RPCError as error:
             if error.code == METHOD_NOT_FOUND:
                 details = f"it does not show {method} on its WebSocket; the lab needs the modules {MODULES} (--wsapi)"
                 raise ControlError(self.name, grpc.StatusCode.UNIMPLEMENTED, details) from None
             raise ControlError(self.name, grpc.StatusCode.UNKNOWN, f"{method}: {error}") from None
 
-    def _run(self, begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Do something on the loop and wait for it; all that keeps it from an answer is a ControlError."""
+    def _run(self, begin: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None) -> T:
+        """Do something on the loop and wait for it; all that keeps it from an answer is a ControlError.
+
+        Args:
+            begin: makes the coroutine.
+            timeout_s: None is for messages, which come when they come: until the subscription ends.
+        """
         try:
-            return self._loop.run(begin)
+            return self._loop.run(begin, timeout_s=timeout_s)
         except RPCError:
             raise
         except GatewayRefused as error:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from node.errors import DialFailed
-from node.rpc.links import WSLink
+from node.rpc.links import WSLink, connect_websocket
 
 if TYPE_CHECKING:
     from node.rpc.session import Responses
@@ -70,7 +70,7 @@ async def dial_ws_through(proxy: str, target: str, responses: Responses) -> WSLi
     http = aiohttp.ClientSession(connector=_GatewayConnector(proxy))
     try:
         async with asyncio.timeout(DIAL_TIMEOUT_S):
-            connection = await http.ws_connect(f"ws://{target}/", max_msg_size=0, compress=0)
+            connection = await connect_websocket(http, f"ws://{target}/")
     except aiohttp.WSServerHandshakeError as error:
         await http.close()
         raise DialFailed(target, f"{error.message} (HTTP status {error.status})") from error

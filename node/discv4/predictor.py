@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import IPv4Address, IPv6Address
 
 from node.discv4.endpoint import Address, Endpoint, unpack_ip
 from node.discv4.relay import is_special
@@ -13,6 +14,8 @@ MIN_STATEMENTS = 10
 STATEMENT_LIFETIME_S = 5 * 60.0
 MAX_STATEMENTS = 256
 """Hosts whose last statement is remembered, the oldest goes first; ours."""
+HOST_BITS = 64
+"""Of an IPv6 address, on its right: whoever has one address of a network has all of them (RFC 4291 section 2.5.4)."""
 
 
 class EndpointPredictor:
@@ -22,7 +25,11 @@ class EndpointPredictor:
         self._statements: dict[IPAddress, tuple[Address, float]] = {}
 
     def add(self, host: IPAddress, endpoint: Endpoint, now: float) -> None:
-        """A host says where it sees us; what can be nobody's endpoint does not count."""
+        """A host says where it sees us; what can be nobody's endpoint does not count.
+
+        Addresses of one IPv6 network of 64 bits are one host.
+        """
+        host = _host(host)
         ip = unpack_ip(endpoint.ip)
         if ip is None or ip.is_unspecified or is_special(ip) or not endpoint.udp:
             return
@@ -38,3 +45,10 @@ class EndpointPredictor:
             if count >= MIN_STATEMENTS:
                 return address
         return None
+
+
+def _host(address: IPAddress) -> IPAddress:
+    """What stands for whoever has this address."""
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address) >> HOST_BITS << HOST_BITS)

@@ -76,6 +76,9 @@ class Listener:
             sock.close()
             return None
         sock.setblocking(False)
+        # asyncio does so for sockets of which it knows that they are TCP; of accepted ones it does not. Without it a
+        # small message may wait 40 ms for the other side's delayed acknowledgement.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _, link = await asyncio.get_running_loop().connect_accepted_socket(self._new_link, sock)
         return link
 

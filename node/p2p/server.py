@@ -30,8 +30,8 @@ from node.tasks import TaskOwner
 __all__ = ["Server", "ServerConfig"]
 log = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT_S = 15.0
-"""How long :meth:`Server.connect` waits; as long as one attempt to dial may take."""
+CONNECT_TIMEOUT_S = 5.0
+"""How long :meth:`Server.connect` waits unless told otherwise; an attempt that is refused is made again meanwhile."""
 STOP_TIMEOUT_S = 1.5
 """For peers to be told and torn down on stop; SIGTERM has to end a node in two seconds."""
 

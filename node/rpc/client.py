@@ -249,6 +249,10 @@ class RPCClient(Responses):
                 assert self._dialer is not None
                 async with asyncio.timeout(RECONNECT_TIMEOUT_S):
                     link = await self._dialer(self)
+                if self._closed:  # meanwhile, when there was no link yet to close
+                    link.abort()
+                    await link.wait_closed()
+                    raise RPCClientClosed
                 self._link = link
                 self._links.add(link)
                 link.closed.add_done_callback(lambda _: self._lost(link))
@@ -259,7 +263,8 @@ class RPCClient(Responses):
         if self._link is link:
             self._link = None
             if not self._closed:
-                self._fail_all(lambda: RPCConnectionLost("connection lost"))
+                why = f": {link.session.failure}" if link.session.failure else ""
+                self._fail_all(lambda: RPCConnectionLost(f"connection lost{why}"))
 
     def _fail_all(self, error: Callable[[], LabError]) -> None:
         self._link = None

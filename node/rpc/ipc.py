@@ -19,6 +19,7 @@ from typing import Self
 from node.errors import ConfigError
 from node.rpc.registry import Registry
 from node.rpc.session import Responses, Session
+from node.rpc.stream import MAX_MESSAGE_CHARS
 
 MAX_SOCKET_PATH_BYTES = 107
 """Longest path of a Unix socket: sun_path of Linux has 108 bytes, the last one being zero. Source: unix(7)."""
@@ -58,8 +59,9 @@ class StreamConnection(asyncio.Protocol):
         on_made: Callable[[StreamConnection], object] | None = None,
         on_lost: Callable[[StreamConnection], object] | None = None,
         write_deadline_s: float = WRITE_DEADLINE_S,
+        max_message_chars: int = MAX_MESSAGE_CHARS,
     ) -> None:
-        self.session = Session(registry, self, responses=responses)
+        self.session = Session(registry, self, responses=responses, max_message_chars=max_message_chars)
         self.closed = asyncio.get_running_loop().create_future()
         """Done when the connection is gone; never fails."""
         self._on_made, self._on_lost = on_made, on_lost
@@ -172,6 +174,7 @@ class IPCServer:
         self._inode: int | None = None
         self._connections: set[StreamConnection] = set()
         self._closed = False
+        self._closing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -199,11 +202,18 @@ class IPCServer:
             raise
 
     async def close(self) -> None:
-        """Stop listening, remove the file, cut all connections and wait for their calls to end."""
+        """Stop listening, remove the file, cut all connections and wait for their calls to end.
+
+        Cancelled, it goes on without its caller; another call waits for it.
+        """
         if self._server is None:
             return
-        server, self._server = self._server, None
-        self._closed = True
+        if self._closing is None or self._closing.done():  # done without success
+            self._closed = True
+            self._closing = asyncio.create_task(self._close(self._server), name="close an IPC server")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, server: asyncio.Server) -> None:
         # What is accepted already must reach its protocol before the server closes: asyncio (3.11) would forget it,
         # and its client would wait for an end of file for ever.
         loop = asyncio.get_running_loop()
@@ -220,6 +230,7 @@ class IPCServer:
             connection.abort()
         for connection in connections:
             await connection.wait_closed()
+        self._server = self._closing = None
 
     def _opened(self, connection: StreamConnection) -> None:
         if self._closed:  # it was accepted just before

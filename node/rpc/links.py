@@ -7,7 +7,7 @@ Deliberately unknown here: ids and who waits for which answer (`client`).
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -16,9 +16,20 @@ from node.errors import ConfigError, DialFailed, LabError
 from node.rpc.ipc import StreamConnection
 from node.rpc.registry import Registry
 from node.rpc.session import Responses, Session
+from node.rpc.subscriber import RPCConnectionLost
 from node.rpc.ws import FrameOutlet, serve_frames
 
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Longest message taken from a server, after decompression; over a Unix socket, in characters. Source: ours. The
+largest answers there are, tables of thousands of peers, have a tenth of it; a server that says more is cut off before
+it fills our memory."""
+
+CLOSE_TIMEOUT_S = 2.0
+"""For what is left of a connection that was cut. Source: ours; it takes a few turns of the event loop."""
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+
+logger = logging.getLogger(__name__)
 
 
 class HTTPStatusError(LabError):
@@ -33,7 +44,7 @@ class Link(Protocol):
     """A connection that stays open.
 
     Attributes:
-        session: sends and receives.
+        session: sends and receives; its `failure` says why the connection was given up, if it was.
         closed: done when the connection is gone; never fails.
     """
 
@@ -69,7 +80,8 @@ async def dial_ipc(path: str, responses: Responses) -> Link:
     loop = asyncio.get_running_loop()
     try:
         _, connection = await loop.create_unix_connection(
-            lambda: StreamConnection(Registry(builtin=False), responses=responses), path
+            lambda: StreamConnection(Registry(builtin=False), responses=responses, max_message_chars=MAX_ANSWER_BYTES),
+            path,
         )
     except OSError as error:
         raise DialFailed(path, str(error)) from error
@@ -82,37 +94,76 @@ class WSLink:
     def __init__(self, http: Any, socket: Any, responses: Responses) -> None:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._http, self._socket = http, socket
+        connection = socket._response.connection
+        self._transport = None if connection is None else connection.transport  # None: it is gone already
         self._outlet = FrameOutlet(socket, self._cut)
         self.session = Session(Registry(builtin=False), self._outlet, responses=responses)
+        self._begun = self._aborted = False
         self._task = asyncio.create_task(self._run())
 
     def _cut(self) -> None:
         self._socket._response.close()  # aiohttp has no public way to drop the connection without a close frame
 
     async def _run(self) -> None:
+        self._begun = True
         try:
+            if self._aborted:
+                return
             async with asyncio.TaskGroup() as tasks:
                 writer = tasks.create_task(self._outlet.run())
                 try:
-                    await serve_frames(self._socket, self.session)
+                    failure = await serve_frames(self._socket, self.session)
+                    if failure is not None:
+                        self.session.failure = _explain(failure)
                 finally:
                     self.session.abort()
                     writer.cancel()
+        except Exception as error:  # a bug of ours or of aiohttp's; `wait_closed` has nothing to do with it
+            logger.exception("a WebSocket broke off")
+            cause = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
+            self.session.failure = f"{type(cause).__name__}: {cause}"
         finally:
             self._cut()
-            await self.session.wait_closed()
-            await self._http.close()
-            if not self.closed.done():
-                self.closed.set_result(None)
+            if self._transport is not None:
+                self._transport.abort()  # what the other end does not read would keep it open for ever
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await self.session.wait_closed()
+                    await self._http.close()
+            except TimeoutError:
+                logger.warning("a WebSocket was not closed within %g s", CLOSE_TIMEOUT_S)
+            finally:
+                if not self.closed.done():
+                    self.closed.set_result(None)
 
     def abort(self) -> None:
         """See `Link`."""
-        self._task.cancel()
+        self._aborted = True
+        if self._begun:  # cancelled before its first turn it would not clean up
+            self._task.cancel()
 
     async def wait_closed(self) -> None:
-        """See `Link`."""
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        """See `Link`. Takes :data:`CLOSE_TIMEOUT_S` at most after `abort`."""
+        await asyncio.wait([self._task])  # awaited by itself, it would be cancelled with us
+
+
+def _explain(failure: Exception) -> str:
+    from aiohttp import WebSocketError, WSCloseCode
+
+    if isinstance(failure, WebSocketError) and failure.code == WSCloseCode.MESSAGE_TOO_BIG:
+        return too_long()
+    return str(failure) or type(failure).__name__
+
+
+def too_long() -> str:
+    """Why a connection was given up."""
+    return f"a message of the server is longer than {MAX_ANSWER_BYTES} bytes"
+
+
+async def connect_websocket(http: Any, url: str) -> Any:
+    """The WebSocket at `url` through an aiohttp session, with our limit; it is checked before a payload is read."""
+    # aiohttp refuses a message that reaches the size it is given, hence one more
+    return await http.ws_connect(url, max_msg_size=MAX_ANSWER_BYTES + 1, compress=0)
 
 
 async def dial_ws(url: str, responses: Responses) -> Link:
@@ -121,7 +172,7 @@ async def dial_ws(url: str, responses: Responses) -> Link:
 
     http = aiohttp.ClientSession()
     try:
-        socket = await http.ws_connect(url, max_msg_size=0, compress=0)
+        socket = await connect_websocket(http, url)
     except aiohttp.WSServerHandshakeError as error:
         await http.close()
         raise DialFailed(url, f"{error.message} (HTTP status {error.status})") from error
@@ -186,6 +237,7 @@ class HTTPLink:
         Raises:
             HTTPStatusError: a status outside 2xx.
             DialFailed: the server cannot be reached, or the exchange broke off.
+            RPCConnectionLost: we broke it off, as the body is longer than :data:`MAX_ANSWER_BYTES`.
         """
         import aiohttp
 
@@ -194,7 +246,7 @@ class HTTPLink:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         try:
             async with self._http.post(self._url, data=text.encode(), headers=headers) as response:
-                body: bytes = await response.read()
+                body = await _body(response)
                 if not 200 <= response.status < 300:
                     reason = body.decode("utf-8", "replace")
                     raise HTTPStatusError(response.status, response.reason or "", reason)
@@ -207,3 +259,23 @@ class HTTPLink:
         http, self._http = self._http, None
         if http is not None:
             await http.close()
+
+
+async def _body(response: Any) -> bytes:
+    """The body of an aiohttp response.
+
+    Raises:
+        RPCConnectionLost: it is too long.
+    """
+    body = bytearray()
+    length = response.content_length or 0
+    if length <= MAX_ANSWER_BYTES:
+        async for chunk in response.content.iter_any():
+            length = len(body) + len(chunk)
+            if length > MAX_ANSWER_BYTES:
+                break
+            body += chunk
+    if length > MAX_ANSWER_BYTES:
+        response.close()
+        raise RPCConnectionLost(f"connection lost: {too_long()}")
+    return bytes(body)

@@ -39,6 +39,7 @@ class Listener:
     def __init__(self, handler: Handler, *, idle_s: float) -> None:
         self._handler, self._idle_s = handler, idle_s
         self._runner: web.ServerRunner | None = None
+        self._closing: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[object]] = set()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -77,10 +78,14 @@ class Listener:
         await self._idle.wait()
 
     async def close(self) -> None:
-        """Stop listening, cut all connections."""
+        """Stop listening, cut all connections. Cancelled, it goes on without its caller; another call waits for it."""
         if self._runner is None:
             return
-        runner, self._runner = self._runner, None
+        if self._closing is None or self._closing.done():  # done without success
+            self._closing = asyncio.create_task(self._close(self._runner), name="close a listener")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, runner: web.ServerRunner) -> None:
         for site in list(runner.sites):
             await site.stop()
         running = list(self._running)
@@ -89,6 +94,7 @@ class Listener:
         if running:
             await asyncio.wait(running)
         await runner.cleanup()
+        self._runner = self._closing = None
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         task = asyncio.current_task()

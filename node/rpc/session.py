@@ -32,7 +32,7 @@ from node.rpc.jsonrpc import (
 )
 from node.rpc.output import SERVER_ERROR, encode_string
 from node.rpc.registry import Method, Registry
-from node.rpc.stream import StreamReader, Value
+from node.rpc.stream import MAX_MESSAGE_CHARS, StreamReader, Value
 from node.rpc.subscriptions import Notifier, Subscriptions
 
 MAX_RUNNING_CALLS = 10_000
@@ -67,6 +67,10 @@ class Session:
         outlet: where answers go.
         notifications: whether subscriptions are possible; not over HTTP.
         responses: who waits for answers; without one they are dropped.
+        max_message_chars: longest message in a stream; a longer one ends the session.
+
+    Attributes:
+        failure: why what came in could not be read, for whoever tells of the end; "" as long as it could.
     """
 
     def __init__(
@@ -76,10 +80,12 @@ class Session:
         *,
         notifications: bool = True,
         responses: Responses | None = None,
+        max_message_chars: int = MAX_MESSAGE_CHARS,
     ) -> None:
+        self.failure = ""
         self._registry, self._outlet, self._responses = registry, outlet, responses
         self._notifications = notifications
-        self._reader = StreamReader()
+        self._reader = StreamReader(max_chars=max_message_chars)
         self._out: list[str] = []
         self._flush_planned = False
         self._reading = False  # answers written meanwhile leave together when the read is worked off
@@ -125,7 +131,7 @@ class Session:
     def fail(self, reason: str) -> None:
         """Answer -32700 and end like at the end of input."""
         if not self._ending:
-            self._ending = True
+            self._ending, self.failure = True, reason
             self._write(error_text("null", PARSE_ERROR, reason))
             self._finish_if_idle()
 

@@ -189,17 +189,23 @@ class WSServer:
         return 400 if not headers.get("Sec-WebSocket-Key") else None
 
 
-async def serve_frames(socket: object, session: Session) -> None:
+async def serve_frames(socket: object, session: Session) -> Exception | None:
     """Feed the messages of an aiohttp WebSocket to a session until the connection ends.
 
     Only the first JSON value of a message counts. Malformed JSON is answered and ends the connection without a close
     frame; an empty or truncated message ends it without an answer.
+
+    Returns:
+        What was wrong with the other end's frames, such as one that is too long; None at any other end.
     """
     from aiohttp import ClientWebSocketResponse, WSMsgType, web
 
     assert isinstance(socket, (web.WebSocketResponse, ClientWebSocketResponse))
+    failure: Exception | None = None
     with contextlib.suppress(ConnectionError):
         async for message in socket:
+            if message.type is WSMsgType.ERROR:
+                failure = message.data
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue
             data = message.data.encode("utf-8", "replace") if message.type is WSMsgType.TEXT else message.data
@@ -214,3 +220,4 @@ async def serve_frames(socket: object, session: Session) -> None:
                 session.receive_eof()
                 continue
             session.receive_value(item)
+    return failure

@@ -27,6 +27,7 @@ from orchestrator.reference import Reference
 from orchestrator.runtime import Report
 from orchestrator.spec import LabSpec
 from orchestrator.state import StateDir
+from orchestrator.uninterrupted import uninterrupted
 
 BOARD_PORT = 30400
 """Of the notice board, on the first actor's container."""
@@ -146,19 +147,22 @@ def _containers(example: Example, engine: Engine, state_root: Path | None, repor
         image = ensure_image(engine.client, report=report).tag
         stage = DockerRuntime(state, engine)
         try:
-            stage.down()  # what a run that was killed has left
             spec = _spec(name, example, image)
-            stage.prepare(spec, lambda line: None)
+            with uninterrupted():
+                stage.down()  # what a run that was killed has left
+                stage.prepare(spec, lambda line: None)
             report(f"a container each: {', '.join(spec.node_names)}" if len(spec.nodes) > 1 else "in a container")
             output: Output = queue.SimpleQueue()
             for node in spec.nodes:
-                stage.start_node(node)
+                with uninterrupted():
+                    stage.start_node(node)
                 lines = stage.logs(node, follow=True)
                 _pump(node.name, lines, output)
             yield output
         finally:
-            stage.down()
-            state.remove()
+            with uninterrupted():
+                stage.down()
+                state.remove()
 
 
 def _spec(name: str, example: Example, image: str) -> LabSpec:

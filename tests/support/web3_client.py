@@ -1,7 +1,8 @@
-"""A script written with web3.py for a node: ``python -m tests.support.web3_client TRANSPORT ENDPOINT ENODE``.
+"""A script written with web3.py for a node: ``python -m tests.support.web3_client TRANSPORT ENDPOINT ENODE HTTP``.
 
-ENODE is another node, to which the first is told to connect. A program of its own: importing web3 raises the recursion
-limit a hundredfold, and with that a deeply nested message would end a test process instead of failing in it.
+ENODE is another node, to which the first is told to connect, and HTTP its URL, to make it send. A program of its own:
+importing web3 raises the recursion limit a hundredfold, and with that a deeply nested message would end a test
+process instead of failing in it.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from web3 import AsyncWeb3, HTTPProvider, IPCProvider, Web3, WebSocketProvider
 from web3.providers.base import JSONBaseProvider
-from web3.types import EnodeURI
+from web3.types import EnodeURI, RPCResponse
 
 CONNECT_S = 20.0
 PAUSE_S = 0.02
+RESEND_S = 0.5
+"""A message may be lost while the two nodes have only just connected."""
 HELLO = "0x1c8aff950685c2ed4bc3174f3472287b56d9517b9c948127319a09a7a36deac8"
 
 
@@ -62,10 +65,46 @@ def use(provider: JSONBaseProvider, enode: str) -> None:
     check_errors(ask("pss_sendRaw", address, topic), ask("pss_nosuch"))
 
 
-async def use_websocket(url: str, enode: str) -> None:
+class PssProvider(WebSocketProvider):
+    """Sets the notifications of pss apart: web3 itself knows those of eth only."""
+
+    def __init__(self, url: str) -> None:
+        # Not silenced, web3 takes the error of a method it does not know for nobody's, and ends the connection.
+        super().__init__(url, silence_listener_task_exceptions=True)
+        self.notifications: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+    async def socket_recv(self) -> RPCResponse:
+        while True:
+            message: Any = await super().socket_recv()
+            if not isinstance(message, dict) or message.get("method") != "pss_subscription":
+                return cast("RPCResponse", message)
+            self.notifications.put_nowait(message["params"])
+
+
+async def receive(provider: PssProvider, subscription: str, other: HTTPProvider, address: str, topic: str) -> None:
+    """Let the other node send until something comes, and check what it is."""
+    sent: list[str] = []
+    async with asyncio.timeout(CONNECT_S):
+        while True:
+            sent.append(f"0x{len(sent):08x}")
+            params = [address, topic, sent[-1]]
+            answer = await asyncio.to_thread(other.make_request, "pss_sendRaw", params)  # type: ignore[arg-type]
+            assert "error" not in answer, answer
+            try:
+                notification = await asyncio.wait_for(provider.notifications.get(), RESEND_S)
+            except TimeoutError:
+                continue
+            break
+    assert notification["subscription"] == subscription
+    message = notification["result"]
+    assert message["Msg"] in sent, message
+    assert (message["Asymmetric"], message["Key"]) == (False, "")
+
+
+async def use_websocket(url: str, enode: str, other: str) -> None:
     """The same over a transport that also notifies."""
-    # Not silenced, web3 takes the error of a method it does not know for nobody's, and ends the connection.
-    async with AsyncWeb3(WebSocketProvider(url, silence_listener_task_exceptions=True)) as web3:
+    provider = PssProvider(url)
+    async with AsyncWeb3(provider) as web3:
 
         async def ask(method: str, *params: object) -> dict[str, Any]:
             return dict(await web3.provider.make_request(method, list(params)))
@@ -82,7 +121,9 @@ async def use_websocket(url: str, enode: str) -> None:
 
         address, own_key = (await ask("pss_baseAddr"))["result"], (await ask("pss_getPublicKey"))["result"]
         topic = (await ask("pss_stringToTopic", "web3"))["result"]
-        assert (await ask("pss_subscribe", "receive", topic, True, False))["result"].startswith("0x")
+        subscription = (await ask("pss_subscribe", "receive", topic, True, False))["result"]
+        await receive(provider, subscription, HTTPProvider(other), address, topic)
+        assert (await ask("pss_unsubscribe", subscription))["result"] is True
         assert (await ask("pss_sendRaw", address, topic, "0x00"))["result"] is None
         assert (await ask("pss_setPeerPublicKey", own_key, topic, address))["result"] is None
         assert (await ask("pss_getPeerAddress", own_key, topic))["result"] == address
@@ -91,9 +132,9 @@ async def use_websocket(url: str, enode: str) -> None:
 
 
 if __name__ == "__main__":
-    transport, endpoint, other = sys.argv[1:]
+    transport, endpoint, other_enode, other_http = sys.argv[1:]
     if transport == "ws":
-        asyncio.run(use_websocket(endpoint, other))
+        asyncio.run(use_websocket(endpoint, other_enode, other_http))
     else:
-        use(IPCProvider(endpoint) if transport == "ipc" else HTTPProvider(endpoint), other)
+        use(IPCProvider(endpoint) if transport == "ipc" else HTTPProvider(endpoint), other_enode)
     print("ok")

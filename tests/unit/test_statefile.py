@@ -12,6 +12,7 @@ import pytest
 from node import statefile
 from node.statefile import MAX_STATE_BYTES, StateFile
 
+DEADLINE_S = 5.0
 DOCUMENT = {"version": 1, "names": ["eins", "zwei", "\u00fc"], "at": 1.5, "none": None}
 
 
@@ -143,3 +144,25 @@ async def test_beside_the_event_loop(file: StateFile) -> None:
     assert await file.load() is None
     assert await file.save(DOCUMENT)
     assert await file.load() == DOCUMENT
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "link to a pipe"])
+def test_what_is_in_the_way_and_no_file(file: StateFile, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """It is not waited for, and stays."""
+    file.write("old")
+    temporary = file.path.with_name(".state.json.tmp")
+    if kind == "directory":
+        temporary.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(temporary)
+    else:
+        os.mkfifo(file.path.with_name("pipe"))
+        temporary.symlink_to(file.path.with_name("pipe"))
+    before, results = temporary.lstat(), []
+    writer = threading.Thread(target=lambda: results.append(file.write("new")), daemon=True)
+    writer.start()
+    writer.join(DEADLINE_S)
+    assert results == [False]
+    assert "is not written: in its way there is what is no file: .state.json.tmp" in caplog.text
+    assert temporary.lstat().st_ino == before.st_ino
+    assert file.read() == "old"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from bench.soak import LAB_NAME, Plan, parse, soak, table
+from bench.soak import LAB_NAME, Plan, Soak, parse, soak, table
 from bench.soak_samples import Sample, growth_over_restarts, parse_proc, rss_slope
+from node.ids import OverlayAddress
 from orchestrator.process_runtime import find_lab_processes
 from orchestrator.state import StateDir
 
@@ -67,3 +70,35 @@ def test_reading_proc() -> None:
         "lrwx------ 1 10001 10001 64 Jan  1 00:00 3 -> socket:[123]\n"
     )
     assert parse_proc(said) == (61.44, 2, 1, 8)
+
+
+def test_a_message_that_the_soak_fails_to_send_fails_the_run() -> None:
+    class Node:
+        def __init__(self, number: int) -> None:
+            self.name = f"n{number}"
+            self.spec = SimpleNamespace(overlay=OverlayAddress(bytes([number]) * 32))
+
+        def topic(self, name: str) -> bytes:
+            return b"topi"
+
+    class BrokenLab:
+        def __init__(self) -> None:
+            self.nodes = [Node(number) for number in range(4)]
+            self.spec = SimpleNamespace(node_names=[node.name for node in self.nodes])
+
+        def __getitem__(self, name: str) -> Node:
+            raise LookupError(f"nobody is called {name}")
+
+    lab: Any = BrokenLab()
+    run = Soak(lab, Plan(nodes=4), say=lambda line: None)
+    before = run._complaints()
+    run._traffic.burst(["n1", "n2"], 3)
+    run._traffic.close()
+    assert run.report.account.sent == 0
+    new = [complaint for complaint in run._complaints() if complaint not in before]
+    assert [new[0], *sorted(new[1:])] == [  # they are sent at the same time
+        "3 messages that the soak failed to send are not accounted for",
+        "not sent: message 0 n1 -> n2: LookupError: nobody is called n2",
+        "not sent: message 1 n2 -> n1: LookupError: nobody is called n1",
+        "not sent: message 2 n1 -> n2: LookupError: nobody is called n2",
+    ]

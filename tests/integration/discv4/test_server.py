@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from tests.support.keys import make_key
 from tests.support.servers import make_protocol, running_server
 from tests.support.waiting import until
 
+PORTS_TRIED = 20
 QUICK = Intervals(revalidate_max_s=0.05)
 FOUND = {"no_discovery": False, "discovery_intervals": QUICK}
 
@@ -54,11 +57,26 @@ async def test_discovery_without_a_listener() -> None:
         assert info["enode"].endswith(f"@127.0.0.1:0?discport={udp}")
 
 
+@contextlib.contextmanager
+def udp_port_whose_tcp_port_is_free() -> Iterator[int]:
+    """Occupied for UDP while the block runs; for TCP it was free a moment ago."""
+    for _ in range(PORTS_TRIED):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as occupied:
+            occupied.bind(("127.0.0.1", 0))
+            port = occupied.getsockname()[1]
+            try:
+                with socket.create_server(("127.0.0.1", port)):
+                    pass
+            except OSError:
+                continue
+            yield port
+            return
+    pytest.fail(f"none of {PORTS_TRIED} UDP ports is free for TCP")
+
+
 @pytest.mark.parametrize("fixed", [True, False])
 async def test_the_udp_port_is_taken(fixed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as occupied:
-        occupied.bind(("127.0.0.1", 0))
-        port = occupied.getsockname()[1]
+    with udp_port_whose_tcp_port_is_free() as port:
         if fixed:
             server = Server(ServerConfig(private_key=make_key(1), listen_addr=f"127.0.0.1:{port}", no_discovery=False))
             with pytest.raises(ConfigError, match=f"listen udp 127.0.0.1:{port}: address already in use"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from node.service.endpoints import EndpointConfig
 from tests.support.nodes import lab_node
 from tests.support.processes import pss_node
 
@@ -24,9 +25,10 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("transport", ["ipc", "http", "ws"])
 async def test_web3_is_a_client(tmp_path: Path, transport: str) -> None:
-    http, ws = free_port(), free_port()
+    http, ws, other_http = free_port(), free_port(), free_port()
     flags = ["--http", "--httpport", str(http), "--httpapi", MODULES, "--ws", "--wsport", str(ws), "--wsapi", MODULES]
-    async with pss_node(tmp_path, *flags) as node, lab_node(2) as other:
+    serving = EndpointConfig(port=other_http, modules=("pss",))
+    async with pss_node(tmp_path, *flags) as node, lab_node(2, http=serving) as other:
         endpoint = {"ipc": str(node.ipc), "http": f"http://127.0.0.1:{http}", "ws": f"ws://127.0.0.1:{ws}"}[transport]
         script = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -35,6 +37,7 @@ async def test_web3_is_a_client(tmp_path: Path, transport: str) -> None:
             transport,
             endpoint,
             other.enode.url,
+            f"http://127.0.0.1:{other_http}",
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import signal
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import grpc
@@ -17,15 +21,18 @@ from node.control.gateway import Gateway
 from node.control.gen import control_pb2 as pb
 from node.crypto.keccak import keccak256
 from node.errors import RPCError
+from node.rpc import links
 from node.rpc.registry import Registry
 from node.rpc.ws import WSServer
 from node.service.endpoints import EndpointConfig
 from orchestrator import rpc_control
+from orchestrator.delivery import deliver
 from orchestrator.node_control import NodeControl
 from orchestrator.rpc_control import RPCControl
 from tests.support.control import TOKEN, free_port
 from tests.support.gateway import listening
 from tests.support.nodes import LabNode, connect, lab_node
+from tests.support.processes import NodeProcess, pss_node
 from tests.support.waiting import DEADLINE_S
 
 T = TypeVar("T")
@@ -210,12 +217,20 @@ class Admin:
     def __init__(self) -> None:
         self.info: Any = None
         self.added: list[str] = []
+        self.removed: list[str] = []
 
     def node_info(self) -> Any:
         return self.info
 
+    def peers(self) -> list[Any]:
+        return []
+
     def add_peer(self, url: str) -> bool:
         self.added.append(url)
+        return True
+
+    def remove_peer(self, url: str) -> bool:
+        self.removed.append(url)
         return True
 
 
@@ -310,3 +325,103 @@ async def test_a_connection_that_does_not_come_about(monkeypatch: pytest.MonkeyP
             await script(control.connect, url)
         assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
         assert len(admin.added) == 1
+
+
+async def test_who_is_away_is_not_dialled_any_more_either() -> None:
+    """It is told not to, although it shows no such peer; of whom it was never told, nobody knows the enode."""
+    async with scripted() as (admin, control), lab_node(3) as node:
+        await script(control.disconnect, node.node.server.id)
+        assert admin.removed == []
+        await script(control.connect, node.enode.url)
+        await script(control.disconnect, node.node.server.id, wait_s=DEADLINE_S)
+        assert admin.removed == [node.enode.url]
+
+
+async def test_a_static_dial_ends_while_the_other_is_away() -> None:
+    async with websocket_node(1) as (node, port), control_of(port) as control:
+        async with lab_node(2) as other:
+            enode, number = other.enode.url, other.node.server.id
+            await script(control.connect, enode, wait_s=DEADLINE_S)
+        async with asyncio.timeout(DEADLINE_S):
+            while await script(control.peers):
+                pass
+        assert [one.id for one in node.node.server._dialer.nodes] == [number]
+        await script(control.disconnect, number, wait_s=DEADLINE_S)
+        assert node.node.server._dialer.nodes == []
+
+
+async def test_an_answer_that_is_too_long_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "MAX_ANSWER_BYTES", 10_000)
+    async with scripted() as (admin, control):
+        admin.info = {"enode": "x" * 9_000}
+        assert await script(control.call, "admin_nodeInfo") == admin.info
+        admin.info = {"enode": "x" * 10_000}
+        with pytest.raises(ControlError, match=r"connection lost: .* longer than 10000 bytes") as refused:
+            await script(control.call, "admin_nodeInfo")
+        assert refused.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+# -- nodes that stop answering
+
+
+@contextlib.asynccontextmanager
+async def process_node(directory: Path) -> AsyncIterator[tuple[NodeProcess, int]]:
+    """A node that can be stopped in the middle (SIGSTOP), as one in a paused container is."""
+    port = free_port()
+    flags = ["--ws", "--wsport", str(port), "--wsapi", ",".join(MODULES)]
+    async with pss_node(directory, *flags) as process:
+        yield process, port
+
+
+async def test_a_node_that_stops_answering_while_subscribed(tmp_path: Path) -> None:
+    async with process_node(tmp_path) as (frozen, port), control_of(port) as control:
+        ended = threading.Event()
+
+        def follow() -> float:
+            def read() -> None:
+                assert not list(messages)
+                ended.set()
+
+            with control.subscribe(TOPIC) as messages:
+                reader = threading.Thread(target=read)
+                reader.start()
+                frozen.process.send_signal(signal.SIGSTOP)
+                leaving = time.monotonic()
+            taken_s = time.monotonic() - leaving
+            reader.join(DEADLINE_S)
+            return taken_s
+
+        taken_s = await script(follow)
+        assert rpc_control.UNSUBSCRIBE_TIMEOUT_S <= taken_s < rpc_control.UNSUBSCRIBE_TIMEOUT_S + DEADLINE_S
+        assert ended.is_set()
+        with pytest.raises(ControlError, match="no answer in time") as late:
+            await script(control.info, timeout_s=0.2)
+        assert late.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+        frozen.process.send_signal(signal.SIGCONT)
+        await script(control.wait_until_up, DEADLINE_S)
+
+
+async def test_a_message_to_a_node_that_stops_answering_is_waited_for_no_longer(tmp_path: Path) -> None:
+    async with (
+        process_node(tmp_path) as (frozen, port),
+        websocket_node(1) as (node, other_port),
+        control_of(port) as receiver,
+        control_of(other_port) as sender,
+    ):
+
+        class Stopping:
+            """Hands the message over when the receiver has stopped."""
+
+            def send(self, *args: Any, **options: Any) -> bytes:
+                frozen.process.send_signal(signal.SIGSTOP)
+                return sender.send(*args, **options)
+
+        spec = SimpleNamespace(reference=True)
+        overlay = (await script(receiver.info)).overlay
+        target: Any = SimpleNamespace(control=receiver, overlay=overlay, spec=spec)
+        source: Any = SimpleNamespace(control=Stopping(), overlay=node.address, spec=spec, topic=lambda name: TOPIC)
+        began = time.monotonic()
+        arrival = await script(deliver, source, target, b"hello", mode="raw", timeout_s=0.2)
+        assert arrival.payload is None
+        assert time.monotonic() - began < rpc_control.UNSUBSCRIBE_TIMEOUT_S + DEADLINE_S
+        frozen.process.send_signal(signal.SIGCONT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -42,6 +43,16 @@ async def test_either_side_may_dial(start: Start, dialer_key: int, listener_key:
     port = int(theirs.link.remote.rpartition(":")[2])
     assert theirs.node == Node(a.key.public, parse_ip("127.0.0.1"), port, port)
     assert str(theirs) == f"Peer {a.id.hex()[:16]} 127.0.0.1:{port}"
+
+
+async def test_small_messages_do_not_wait_for_acknowledgements(start: Start) -> None:
+    """TCP_NODELAY on both ends."""
+    a, b = await start(1, make_protocol()), await start(2, make_protocol())
+    await a.connect(b.node)
+    await b.wait_peer()
+    for server in (a, b):
+        sock = server.peers[0].link._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_a_dialer_need_not_listen_and_nobody_needs_protocols(start: Start) -> None:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from node.discv4.database import MAX_STORED_NODES, SEED_MAX_AGE_S, Database, Remembered, from_document, latest
+from node.discv4.database import (
+    MAX_SEQ,
+    MAX_STORED_NODES,
+    SEED_MAX_AGE_S,
+    Database,
+    Remembered,
+    from_document,
+    latest,
+)
 from node.enode import Node, parse_ip
 from tests.support.keys import make_key
 
@@ -64,7 +73,8 @@ def test_the_bounds() -> None:
         {"format": 1, "seq": "1", "nodes": []},
         {"format": 1, "seq": True, "nodes": []},
         {"format": 1, "seq": -1, "nodes": []},
-        {"format": 1, "seq": 2**63, "nodes": []},
+        {"format": 1, "seq": MAX_SEQ + 1, "nodes": []},
+        {"format": 1, "seq": 2**63 - 1, "nodes": []},
         {"format": 1, "seq": 1, "nodes": {}},
     ],
 )
@@ -88,6 +98,8 @@ def test_a_foreign_document(document: object) -> None:
         entry(pong=None),
         entry(pong="now"),
         entry(pong=-1),
+        entry(pong=10**300),
+        entry(pong=10**4000),
         entry(pong=NOW - 6 * DAY_S),
         entry(pong=int(NOW - 6 * DAY_S)),
     ],
@@ -99,4 +111,23 @@ def test_what_is_no_node_is_left_out(bad: object) -> None:
 
 
 def test_a_clock_that_was_ahead() -> None:
-    assert nodes_of(entry(pong=10**300)) == (Remembered(node(1), NOW),)
+    """It does not make a node the latest for ever."""
+    ahead, lately = entry(pong=int(NOW) + 400 * DAY_S), {"enode": node(2).url, "pong": int(NOW) - 4 * DAY_S}
+    assert [one.node for one in nodes_of(ahead, lately)] == [node(2), node(1)]
+    many = [Remembered(node(n), NOW - n) for n in range(2, MAX_STORED_NODES + 2)]
+    assert node(1) not in [one.node for one in latest([Remembered(node(1), NOW + DAY_S), *many], now=NOW)]
+
+
+def test_a_clock_that_is_behind_when_the_node_starts() -> None:
+    """What is read, and saved, before it is set is what it was."""
+    document = {"format": 1, "seq": 1, "nodes": [entry(pong=int(NOW) - 60)]}
+    early = from_document(document, now=100.0)
+    saved = Database(1, latest(early.nodes, now=130.0)).to_document()
+    assert latest(read(saved).nodes, now=NOW) == (Remembered(node(1), NOW - 60),)
+
+
+def test_a_number_that_cannot_grow_is_still_ours() -> None:
+    database = Database(MAX_SEQ)
+    for _ in range(3):
+        database = read(replace(database, seq=database.seq + 1).to_document())
+        assert database.seq == MAX_SEQ

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 import pytest
 
 from node.discv4.endpoint import Address, Endpoint
@@ -64,3 +66,25 @@ def test_the_memory_is_bounded() -> None:
     predictor = EndpointPredictor()
     tell(predictor, HERE, range(MAX_STATEMENTS + 100))
     assert len(predictor._statements) == MAX_STATEMENTS
+
+
+def test_the_addresses_of_one_ipv6_network_are_one_host() -> None:
+    predictor = EndpointPredictor()
+    for host in range(1, 4 * MIN_STATEMENTS):
+        predictor.add(parse_ip(f"2001:db9::{host:x}"), Endpoint.of(HERE), 0.0)
+    assert len(predictor._statements) == 1
+    for network in range(1, MIN_STATEMENTS - 1):
+        predictor.add(parse_ip(f"2001:db9:0:{network:x}::1"), Endpoint.of(HERE), 0.0)
+    assert predictor.predict(0.0) is None
+    predictor.add(parse_ip("2001:db9:0:ffff::1"), Endpoint.of(HERE), 0.0)
+    assert predictor.predict(0.0) == HERE
+
+
+def test_ipv4_in_ipv6_is_ipv4() -> None:
+    predictor = EndpointPredictor()
+    for host in range(MIN_STATEMENTS - 1):
+        for text in (f"9.0.0.{host}", f"::ffff:9.0.0.{host}"):
+            predictor.add(ip_address(text), Endpoint.of(HERE), 0.0)
+    assert predictor.predict(0.0) is None
+    predictor.add(ip_address("::ffff:9.0.1.0"), Endpoint.of(HERE), 0.0)
+    assert predictor.predict(0.0) == HERE

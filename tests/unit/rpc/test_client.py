@@ -12,7 +12,8 @@ import pytest
 from node.errors import ConfigError, DialFailed, LabError, RPCError
 from node.rpc import HTTPServer, IPCServer, NoResult, Registry, RPCClient, RPCClientClosed, RPCConnectionLost, WSServer
 from node.rpc import subscriber as subscriber_module
-from node.rpc.links import HTTPStatusError, parse_scheme
+from node.rpc.links import HTTPStatusError, Link, WSLink, dial_ipc, dial_ws, parse_scheme
+from node.rpc.session import Responses
 from node.rpc.subscriber import SubscriptionOverflow
 from tests.unit.rpc.rpc_fixtures import FooAPI, serve
 
@@ -228,3 +229,41 @@ async def test_unknown_and_late_answers_are_dropped(tmp_path: Path) -> None:
 def test_errors_have_one_root() -> None:
     for error in (RPCClientClosed(), RPCConnectionLost("x"), NoResult(), SubscriptionOverflow()):
         assert isinstance(error, LabError)
+
+
+@pytest.mark.parametrize("kind", ["ipc", "ws"])
+async def test_a_client_that_is_closed_while_it_dials(kind: str, api: FooAPI, tmp_path: Path) -> None:
+    links: list[Link] = []
+    go = asyncio.Event()
+
+    async def dial(responses: Responses) -> Link:
+        await go.wait()
+        links.append(await (dial_ws if kind == "ws" else dial_ipc)(endpoint, responses))
+        return links[0]
+
+    async with (
+        IPCServer(serve(api), tmp_path / "n.ipc"),
+        WSServer(serve(api), host="127.0.0.1", port=0) as ws,
+        RPCClient(dialer=dial) as client,
+    ):
+        endpoint = f"ws://127.0.0.1:{ws.port}" if kind == "ws" else str(tmp_path / "n.ipc")
+        calls = [asyncio.create_task(client.call("foo_helloWorld")) for _ in range(2)]
+        await asyncio.sleep(0)
+        await client.close()
+        go.set()
+        async with asyncio.timeout(5):
+            for call in calls:
+                with pytest.raises(RPCClientClosed):
+                    await call
+            await links[0].closed
+        assert len(links) == 1
+
+
+async def test_a_client_that_is_closed_at_once(api: FooAPI) -> None:
+    async with WSServer(serve(api), host="127.0.0.1", port=0) as server, asyncio.timeout(5):
+        client = await RPCClient.connect(f"ws://127.0.0.1:{server.port}")
+        link = client._link
+        assert isinstance(link, WSLink)
+        await client.close()
+        assert link.closed.done()
+        assert link._http.closed

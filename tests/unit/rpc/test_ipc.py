@@ -224,3 +224,21 @@ async def test_who_connected_just_before_the_close_sees_the_end(tmp_path: Path, 
         async with asyncio.timeout(5):
             with contextlib.suppress(ConnectionResetError):
                 assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_close_that_is_cancelled_goes_on(tmp_path: Path, api: FooAPI, turns: int) -> None:
+    server = IPCServer(serve(api), tmp_path / "n.ipc")
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(str(server.path))
+    closing = asyncio.create_task(server.close())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    async with asyncio.timeout(5):
+        await server.close()
+        assert await reader.read() == b""
+    assert not server.path.exists()
+    writer.close()
+    await writer.wait_closed()
