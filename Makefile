@@ -42,7 +42,7 @@ lint: $(STAMP)  ## ruff: rules and layout
 
 types: $(STAMP)  ## mypy --strict on the packages, the examples and the solutions
 	@$(BIN)/mypy
-	@MYPYPATH=examples $(BIN)/mypy examples/*.py
+	@MYPYPATH=examples $(BIN)/mypy examples/*.py examples/own/*.py
 	@MYPYPATH=examples:examples/exercises $(BIN)/mypy examples/exercises/*.py
 
 ##@ Measurements, see bench/README.md

@@ -1,7 +1,7 @@
 """C4: a ping service on two nodes. It is told by RPC whom to ping, and counts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from stage import Actor, play
 
@@ -10,7 +10,7 @@ from node.p2p.peer import Peer
 from node.p2p.protocol import MessagePipe, Protocol
 from node.p2p.server import Server, ServerConfig
 from node.rlp.codec import encode
-from node.rpc import NodeIdHex, RPCClient
+from node.rpc import NodeIdHex, Notifier, RPCClient, subscription
 from node.service.service import API, Service, ServiceContext
 from node.service.stack import NodeConfig, ServiceNode
 
@@ -23,6 +23,7 @@ class PingService(Service):
 
     def __init__(self, context: ServiceContext) -> None:
         self.pings = self.pongs = 0
+        self.listeners: list[Callable[[], None]] = []
 
     async def start(self, server: Server) -> None:
         self.server = server
@@ -42,6 +43,8 @@ class PingService(Service):
             pipe.send_nowait(PONG, encode(b""))
         else:
             self.pongs += 1
+        for listener in list(self.listeners):
+            listener()
 
 
 class PingAPI:
@@ -56,7 +59,19 @@ class PingAPI:
         return peer is not None
 
     def count(self) -> dict[str, int]:
+        """ping_count: what it is now."""
         return {"pings": self._service.pings, "pongs": self._service.pongs}
+
+    @subscription("counts")
+    def counts(self, notifier: Notifier) -> None:
+        """ping_subscribe ["counts"]: what it is now, and again after every change."""
+
+        def tell() -> None:
+            notifier.notify(self.count())
+
+        tell()
+        self._service.listeners.append(tell)
+        notifier.on_close(lambda: self._service.listeners.remove(tell))
 
 
 def make_node(me: Actor) -> ServiceNode:
@@ -65,20 +80,19 @@ def make_node(me: Actor) -> ServiceNode:
     return node
 
 
-async def counted(client: RPCClient, **wanted: int) -> dict[str, int]:
-    """The counts, as soon as they are what we want."""
-    async with asyncio.timeout(10):
-        while True:
-            counts: dict[str, int] = await client.call("ping_count")
-            if counts == wanted:
-                return counts
-            await asyncio.sleep(0.01)
+async def counted(client: RPCClient, kind: str, wanted: int) -> None:
+    """Returns when the node tells that it has counted so many."""
+    async with asyncio.timeout(10), await client.subscribe("ping", "counts") as changes:
+        async for counts in changes:
+            if counts[kind] == wanted:
+                break
 
 
 async def alice(me: Actor) -> None:
     async with make_node(me) as node, await node.attach() as client:
         await me.tell(enode=(await client.call("admin_nodeInfo"))["enode"])
-        me.say(f"my counts: {await counted(client, pings=ROUNDS, pongs=0)}")
+        await counted(client, "pings", ROUNDS)
+        me.say(f"my counts: {await client.call('ping_count')}")
         await me.together()
 
 
@@ -90,7 +104,8 @@ async def bob(me: Actor) -> None:
         me.say(f"peer {added['peer'][:8]} was added")
         for _ in range(ROUNDS):
             await client.call("ping_ping", added["peer"])
-        me.say(f"my counts: {await counted(client, pings=0, pongs=ROUNDS)}")
+        await counted(client, "pongs", ROUNDS)
+        me.say(f"my counts: {await client.call('ping_count')}")
         me.say(f"ping to a stranger: {await client.call('ping_ping', '00' * 32)}")
         await me.together()
 

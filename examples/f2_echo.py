@@ -26,9 +26,12 @@ async def assembled(me: Actor) -> AsyncIterator[tuple[Server, PssService]]:
     """What a service node does, step by step."""
     events, key = EventBus(), PrivateKey.generate()
     overlay = OverlayService(
-        ServiceContext(events, None, ()), key=key.public, network_id=NETWORK_ID, auto_connect=False
+        ServiceContext(events=events, instance_dir=None, services=()),
+        key=key.public,
+        network_id=NETWORK_ID,
+        auto_connect=False,
     )
-    pss = PssService(ServiceContext(events, None, (overlay,)), key=key)
+    pss = PssService(ServiceContext(events=events, instance_dir=None, services=(overlay,)), key=key)
     config = ServerConfig(
         private_key=PrivateKey.generate(),  # the key of connections; the other one is that of the overlay and of pss
         listen_addr=f"{me.host}:0",

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from node.config import DEFAULT_NETWORK_ID, Options, client_name
 from node.crypto.secp256k1 import PrivateKey
 from node.enode import Node
+from node.load import find_modules_in, load_protocols, load_services
 from node.p2p.server import ServerConfig
+from node.pss.mount import MountedProtocols
 from node.pss.service import PssService
 from node.service.datadir import load_or_create_key
 from node.service.service import Service, ServiceContext
@@ -20,7 +22,11 @@ BZZ_KEY_FILE = "bzzkey"
 
 
 def build_node(options: Options) -> ServiceNode:
-    """The node that ``pss-node`` runs, not started yet."""
+    """The node that ``pss-node`` runs, not started yet.
+
+    Raises:
+        ConfigError: what is to be loaded is not there, or no protocol or service.
+    """
     config = NodeConfig(
         name=INSTANCE_NAME,
         client_name=client_name(),
@@ -38,7 +44,7 @@ def build_node(options: Options) -> ServiceNode:
             no_dial=True,  # the overlay chooses its peers itself (spec 05 section 8)
         ),
     )
-    return make_pss_node(
+    node = make_pss_node(
         config,
         bzz_key=options.bzz_key,
         network_id=options.network_id,
@@ -47,6 +53,19 @@ def build_node(options: Options) -> ServiceNode:
         resume=options.resume,
         bootnodes=options.bootnodes,
     )
+    _register_own(node, options)
+    return node
+
+
+def _register_own(node: ServiceNode, options: Options) -> None:
+    """Register protocols and services of others, after ours: they may ask the context for these."""
+    if options.load_path is not None:
+        find_modules_in(options.load_path)
+    for constructor in load_services(options.load):
+        node.register(constructor)
+    protocols = load_protocols(options.load_over_pss)
+    if protocols:
+        node.register(lambda context: MountedProtocols(context, protocols))
 
 
 def make_pss_node(

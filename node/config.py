@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ DEFAULT_MAX_PEERS = 50
 DEFAULT_WS_MODULES = "pss"
 """What the reference shows on WebSocket without --wsapi, next to rpc (spec 05 section 11); web3 joins as public."""
 MAX_NETWORK_ID = 2**64 - 1
+_LOADABLE = re.compile(r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*):[^\W\d]\w*")
+"""``module:NAME``; the module may be one of a package."""
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -66,6 +69,12 @@ class Options:
     """Address of the gRPC control interface: ``unix:PATH`` or ``host:port``; empty for none."""
     control_token: str = field(repr=False)
     """What callers of a control interface that is not a unix socket must present."""
+    load: tuple[str, ...] = ()
+    """Protocols and services of others, ``module:NAME``; see :mod:`node.load`."""
+    load_over_pss: tuple[str, ...] = ()
+    """Protocols of others that run over pss instead of on connections."""
+    load_path: Path | None = None
+    """Where else their modules are."""
 
 
 def parse_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) -> Options:
@@ -111,6 +120,9 @@ def parse_options(argv: Sequence[str], environ: Mapping[str, str] = os.environ) 
         verbosity=flags.verbosity,
         control=flags.control,
         control_token=token,
+        load=_loadable("load", flags.load),
+        load_over_pss=_loadable("load-over-pss", flags.load_over_pss),
+        load_path=Path(flags.load_path).expanduser().absolute() if flags.load_path else None,
     )
 
 
@@ -166,6 +178,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--lightnode", action="store_true", help="say in the handshake that this node stores nothing")
     add("--control", default="", metavar="ADDRESS", help="gRPC control interface: unix:PATH or host:port")
     add("--control-token-file", metavar="FILE", help="bearer token that callers of --control host:port must present")
+    own = "module:NAME"
+    add("--load", default="", action=_Repeatable, metavar=own, help="a protocol or service of your own; repeatable")
+    add("--load-over-pss", default="", action=_Repeatable, metavar=own, help="a protocol to run over pss; repeatable")
+    add("--load-path", default="", metavar="DIR", help="folder of the modules to load")
     add(
         "--verbosity",
         type=_verbosity,
@@ -174,6 +190,14 @@ def _parser() -> argparse.ArgumentParser:
         help="0 critical ... 5 everything (default %(default)s)",
     )
     return parser
+
+
+class _Repeatable(argparse.Action):
+    """A flag whose values add up, separated by commas; the first takes the place of the environment's."""
+
+    def __call__(self, _: object, namespace: argparse.Namespace, value: object, __: object = None) -> None:
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, value if before is self.default else f"{before},{value}")
 
 
 def _add_endpoint_flags(parser: argparse.ArgumentParser, kind: str, port: int, modules: str | None) -> None:
@@ -277,6 +301,14 @@ def _endpoint(host: str, port: int, modules: str | None, origins: str) -> Endpoi
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def _loadable(flag: str, text: str) -> tuple[str, ...]:
+    names = _names(text)
+    for name in names:
+        if not _LOADABLE.fullmatch(name):
+            raise ConfigError(f"--{flag} {name!r}: expected module:NAME, such as gossip:PROTOCOL")
+    return names
 
 
 def _read_token(file: str | None) -> str:

@@ -58,12 +58,17 @@ def export_compose(spec: LabSpec) -> str:
 
     Raises:
         LabFileError: a node is of kind reference; what it needs, keys as files and a control network, is not in there.
+            Or a node loads code of the user's, whose folder is somewhere on this machine.
     """
     foreign = [node.name for node in spec.nodes if node.reference]
     if foreign:
         raise LabFileError(
             f"a Compose file cannot hold nodes of kind reference: {', '.join(foreign)}",
             hint="lab up runs them; or give them another kind",
+        )
+    if own := [node.name for node in spec.nodes if node.own]:
+        raise LabFileError(
+            f"a Compose file cannot hold protocols and services of your own: {', '.join(own)}", hint="lab up runs them"
         )
     subnet = subnet_for(spec)
     addresses = {node.name: subnet[FIRST_HOST + index] for index, node in enumerate(spec.nodes)}

@@ -10,15 +10,17 @@ the lab's labels; what they name can be removed without knowing anything else.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import docker_reference, labels, subnets
+from orchestrator import docker_helper, docker_networks, docker_reference, labels, subnets
 from orchestrator.engine import Engine
 from orchestrator.errors import LabNotReady, OrchestratorError, PreflightError, RuntimeUnavailable
 from orchestrator.image import ensure_image
+from orchestrator.own import MOUNT_POINT, check_mountable
 from orchestrator.runtime import ControlAddress, NodeState, Report
 from orchestrator.spec import LabSpec, NodeSpec
 from orchestrator.state import StateDir
@@ -33,13 +35,13 @@ P2P_PORT = 30399
 FIRST_HOST = 10
 """Addresses below this offset are the engine's and the gateway's."""
 DATA_DIRECTORY = "/data"
+STATES = {"running": NodeState.RUNNING, "paused": NodeState.PAUSED}
 NODE_UID = 10001
 """As in images/node/Dockerfile."""
 TMPFS_MB = 16
 STOP_TIMEOUT_S = 4
 GATEWAY_MEMORY_MB = 128
 GATEWAY_CPUS = 1.0
-ROUTES = "/proc/net/route"
 
 
 class DockerRuntime:
@@ -64,6 +66,7 @@ class DockerRuntime:
     def prepare(self, spec: LabSpec, report: Report) -> None:
         self._spec, self._report = spec, report
         if not self._find_networks():
+            check_mountable((node.own for node in spec.nodes if node.own), self._engine)
             self._the_image()
             docker_reference.ensure_images(self._engine, spec, report)
             report("networks and gateway")
@@ -107,14 +110,19 @@ class DockerRuntime:
         if container is None:
             return
         if kill:
-            if container.status == "running":
+            if container.status in ("running", "paused"):
                 container.kill()
         else:
             container.stop(timeout=STOP_TIMEOUT_S)
 
+    def pause_node(self, node: NodeSpec, paused: bool) -> None:
+        container = self._find(node.name)
+        if container is not None and container.status == ("running" if paused else "paused"):
+            container.pause() if paused else container.unpause()
+
     def node_states(self) -> dict[str, NodeState]:
         return {
-            container.labels[labels.NODE]: NodeState.RUNNING if container.status == "running" else NodeState.STOPPED
+            container.labels[labels.NODE]: STATES.get(container.status, NodeState.STOPPED)
             for container in self._containers(labels.KIND_NODE)
         }
 
@@ -147,11 +155,30 @@ class DockerRuntime:
         assert isinstance(output, bytes)
         return code, output.decode(errors="replace")
 
+    def data_address(self, node: NodeSpec) -> str:
+        """Where a node's peers reach it."""
+        return self._ip("data", node)
+
+    def in_namespace(self, node: NodeSpec, script: str, *, role: str) -> str:
+        """Run shell commands in a node's network from a helper that may change it, see :func:`docker_helper.run`."""
+        own = (docker_helper.name(self._lab_id, role, node), labels.for_helper(self._the_spec, self._lab_id, role))
+        create = functools.partial(self._create, *own, image=self._the_image())
+        return docker_helper.run(create, self._find(node.name), node.name, script)
+
+    def remove_helpers(self, role: str) -> list[str]:
+        """Remove helpers that are left of somebody who was killed; their names."""
+        return docker_helper.remove(self._containers(labels.KIND_HELPER), role)
+
     def down(self) -> list[str]:
         return remove_lab(self._engine, self._lab_id)
 
     def close(self) -> None:
         self._engine.close()
+
+    @property
+    def engine(self) -> Engine:
+        """Where the containers are."""
+        return self._engine
 
     # -- networks and gateway
 
@@ -173,7 +200,7 @@ class DockerRuntime:
         import docker.types
 
         spec = self._the_spec
-        used = self._used_networks()
+        used = docker_networks.used(self._engine)
         for kind in ("data", "control"):
             for _ in range(subnets.MAX_ATTEMPTS):
                 subnet = subnets.choose(used, hosts=nodes + FIRST_HOST, start=f"{self._lab_id}-{kind}")
@@ -205,20 +232,6 @@ class DockerRuntime:
             if config:
                 self._subnets[network.attrs["Labels"][labels.ROLE]] = ipaddress.IPv4Network(config[0]["Subnet"])
         return set(self._subnets) == {"data", "control"}
-
-    def _used_networks(self) -> list[ipaddress.IPv4Network]:
-        used = []
-        for network in self._engine.client.networks.list():
-            for config in (network.attrs.get("IPAM") or {}).get("Config") or []:
-                parsed = ipaddress.ip_network(config.get("Subnet", "0.0.0.0/32"), strict=False)
-                if isinstance(parsed, ipaddress.IPv4Network):
-                    used.append(parsed)
-        try:
-            with open(ROUTES) as table:
-                used += subnets.parse_routes(table.read())
-        except OSError:
-            pass  # not Linux: the engine's networks live in a virtual machine of their own
-        return used
 
     def mend_gateway(self, report: Report, *, port: int = 0) -> None:
         """Let the gateway of a lab from before run again: somebody may have stopped or removed it, or the engine.
@@ -328,7 +341,11 @@ class DockerRuntime:
 
     def _own_settings(self, node: NodeSpec) -> dict[str, Any]:
         """What only containers of our nodes have."""
+        import docker.types
+
+        own = [docker.types.Mount(MOUNT_POINT, node.own.directory, type="bind", read_only=True)] if node.own else []
         return {
+            "mounts": own,
             "environment": self._environment(node),
             "tmpfs": {DATA_DIRECTORY: f"rw,noexec,nosuid,size={TMPFS_MB}m,uid={NODE_UID},mode=0700"},
         }
@@ -361,6 +378,7 @@ class DockerRuntime:
             "PSS_CONTROL": f"{self._ip('control', node)}:{CONTROL_PORT}",
             "PSS_CONTROL_TOKEN": self._token,
             "PSS_VERBOSITY": str(spec.verbosity),
+            **(node.own.environment(MOUNT_POINT) if node.own else {}),
         }
 
     def _ip(self, kind: str, node: NodeSpec) -> str:
@@ -418,6 +436,8 @@ def remove_lab(engine: Engine, lab_id: str) -> list[str]:
             network.remove()
         except docker.errors.NotFound:
             continue
+        except docker.errors.APIError as error:
+            raise _engine_error(error, f"removing network {network.name}") from None
         removed.append(f"network {network.name}")
     return removed
 

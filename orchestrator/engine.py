@@ -52,6 +52,16 @@ class Engine:
                 self._clients.append(client)
         return client
 
+    @property
+    def address(self) -> str:
+        """Where it answers."""
+        return self._host or os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is reached over a socket of this machine, and so sees its folders."""
+        return self.address.startswith(("unix:", "npipe:"))
+
     def close(self) -> None:
         """Close the clients of all threads."""
         with self._lock:
@@ -72,8 +82,7 @@ class Engine:
             raise self._unavailable(error) from None
 
     def _unavailable(self, error: Exception) -> RuntimeUnavailable:
-        address = self._host or os.environ.get("DOCKER_HOST") or DEFAULT_SOCKET
-        return RuntimeUnavailable(f"no Docker engine answers at {address}: {_innermost(error)}", hint=START_HINT)
+        return RuntimeUnavailable(f"no Docker engine answers at {self.address}: {_innermost(error)}", hint=START_HINT)
 
 
 def _innermost(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import fcntl
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from orchestrator import labels
 from orchestrator.docker_runtime import remove_lab
 from orchestrator.engine import Engine
 from orchestrator.errors import OrchestratorError
-from orchestrator.process_runtime import ProcessRuntime, find_lab_processes
+from orchestrator.process_runtime import EXPIRES_VARIABLE, ProcessRuntime, find_lab_processes
 from orchestrator.state import StateDir
 
 DATADIR_VARIABLE = "PSS_DATADIR"
@@ -41,6 +42,8 @@ class FoundLab:
     """Where its state is, as far as the objects know."""
     expires: str = ""
     """RFC 3339; empty: never."""
+    owner: str = ""
+    """User name of who started it, as far as the objects know."""
     running: set[str] = field(default_factory=set)
     """Nodes that run."""
     stopped: set[str] = field(default_factory=set)
@@ -83,7 +86,11 @@ def find_process_labs() -> list[FoundLab]:
         lab = found.setdefault(lab_id, FoundLab(lab_id=lab_id, runtime="process"))
         lab.objects += 1
         with contextlib.suppress(psutil.Error, OSError):
-            datadir = psutil.Process(pid).environ().get(DATADIR_VARIABLE)
+            process = psutil.Process(pid)
+            environment = process.environ()
+            lab.owner = lab.owner or process.username()
+            lab.expires = lab.expires or environment.get(EXPIRES_VARIABLE, "")
+            datadir = environment.get(DATADIR_VARIABLE)
             if datadir:
                 lab.directory = Path(datadir).parent.parent
                 lab.running.add(Path(datadir).name)
@@ -164,6 +171,7 @@ def _note(found: dict[str, FoundLab], carried: Mapping[str, str]) -> FoundLab:
     lab = found.setdefault(lab_id, FoundLab(lab_id=lab_id, runtime="docker"))
     lab.objects += 1
     lab.expires = lab.expires or carried.get(labels.EXPIRES, "")
+    lab.owner = lab.owner or carried.get(labels.OWNER, "")
     if carried.get(labels.STATE_DIR):
         lab.directory = Path(carried[labels.STATE_DIR])
     return lab
@@ -171,6 +179,8 @@ def _note(found: dict[str, FoundLab], carried: Mapping[str, str]) -> FoundLab:
 
 def _reason(lab: FoundLab, root: Path, now: datetime.datetime) -> str:
     """Why a lab may go; empty if it may not."""
+    if lab.directory is not None and _at_work(lab.directory):
+        return ""
     if lab.expires and labels.is_expired({labels.EXPIRES: lab.expires}, now):
         return f"expired {lab.expires}"
     directory = lab.directory
@@ -180,6 +190,18 @@ def _reason(lab: FoundLab, root: Path, now: datetime.datetime) -> str:
             return ""
         directory = here.directory
     return "" if (directory / "state.json").exists() else f"its state directory {directory} is gone"
+
+
+def _at_work(directory: Path) -> bool:
+    """Whether somebody starts or removes the lab just now, or plays a chapter: they hold its lock."""
+    try:
+        with open(directory.parent / f"{directory.name}.lock") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass  # no lock, or not ours to read: what the rest says counts
+    return False
 
 
 def _tags(image: Mapping[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from node.crypto.secp256k1 import InvalidKey, PrivateKey
 from node.ids import NodeId, OverlayAddress
 from orchestrator.errors import LabNotReady
+from orchestrator.own import OwnCode
 from orchestrator.reference import Reference
 from orchestrator.spec import Identity, NodeSpec
 
@@ -54,7 +55,13 @@ def network_id_for(seed: int, lab_name: str) -> int:
 
 
 def make_node(
-    seed: int, lab_name: str, node_name: str, *, role: str = "", reference: Reference | None = None
+    seed: int,
+    lab_name: str,
+    node_name: str,
+    *,
+    role: str = "",
+    reference: Reference | None = None,
+    own: OwnCode | None = None,
 ) -> NodeSpec:
     """A node with its keys; those of a node of kind reference are what it gets if its command takes them."""
     return NodeSpec(
@@ -63,6 +70,7 @@ def make_node(
         bzz_key=derive_key(seed, lab_name, node_name, "bzz"),
         role=role,
         reference=reference,
+        own=own,
     )
 
 

@@ -95,6 +95,58 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """Whether a node that got the message tried to read it.
+
+    Attributes:
+        keys_tried: 0 if it did not try; 1 for its own private key, or how many symmetric keys.
+        opened: it could read it, or it was raw and for this node.
+        passed_on: why it went on unread; empty if it was read.
+    """
+
+    node: str
+    keys_tried: int
+    opened: bool
+    passed_on: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ideal:
+    """The way to one node that took the message, beside the best there is (:mod:`orchestrator.ideal`).
+
+    Attributes:
+        hops: of the way it took.
+        shortest: names along a shortest path over the lab's connections, both ends included; empty if there is none.
+        greedy: the same, of the shortest way that the rules of pss allow over these connections.
+        by_rules: every hop it took is one that the rules allow over these connections.
+    """
+
+    node: str
+    hops: int
+    shortest: tuple[str, ...]
+    greedy: tuple[str, ...]
+    by_rules: bool
+
+    @property
+    def ideal_hops(self) -> int | None:
+        """Hops of the shortest path; None if there is none, as when connections were cut since."""
+        return len(self.shortest) - 1 if self.shortest else None
+
+    def __str__(self) -> str:
+        took = f"{self.node}: {_hops(self.hops)}"
+        if not self.shortest:
+            return f"{took}; the connections there are now have no way there"
+        detour = "" if self.hops <= len(self.shortest) - 1 else f": {' -> '.join(self.shortest)}"
+        parts = [took, f"ideal {len(self.shortest) - 1}{detour}"]
+        parts.append(
+            f"by the rules of pss {len(self.greedy) - 1}" if self.greedy else "the rules of pss lead elsewhere"
+        )
+        if not self.by_rules:
+            parts.append("it went a way that the rules do not give with the connections there are now")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Journey:
     """Everything known of one message.
 
@@ -110,6 +162,9 @@ class Journey:
         drops: where a node gave it up that had meant to send it on.
         queued: where it had to wait for somebody to send it to.
         silent: nodes of the lab that report nothing, whatever they did: those of kind reference.
+        unanswered: nodes that were asked and did not answer, so that something may be missing.
+        attempts: who of those that got it tried to read it, in the order of their names.
+        ideals: the way to each node that took it, compared; empty if nobody compared them.
     """
 
     digest: str
@@ -123,6 +178,9 @@ class Journey:
     drops: tuple[Note, ...] = ()
     queued: tuple[Note, ...] = ()
     silent: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    ideals: tuple[Ideal, ...] = ()
 
     @property
     def duplicates(self) -> int:
@@ -162,21 +220,26 @@ class Journey:
 
     def to_json(self) -> dict[str, Any]:
         """The journey as JSON types; hops as a list with levels."""
-        return {**asdict(self), "duplicates": self.duplicates, "relays": self.relays, "summary": self.summary}
+        ideals = [{**asdict(ideal), "ideal_hops": ideal.ideal_hops} for ideal in self.ideals]
+        more = {"duplicates": self.duplicates, "relays": self.relays, "summary": self.summary}
+        return {**asdict(self), "ideals": ideals, **more}
 
     def __str__(self) -> str:
         return format_journey(self)
 
     def _delivery_text(self, note: Note) -> str:
         path = self.path_to(note.node)
-        hops = f"{len(path)} hop{'' if len(path) == 1 else 's'}"
+        hops = _hops(len(path))
         way = " -> ".join([path[0].sender, *(hop.receiver for hop in path)]) if path else note.node
         return f"delivered to {note.node} after {hops} in {note.at_ms:.1f} ms: {way}"
 
 
 def format_journey(journey: Journey) -> str:
     """The journey as lines of plain text: when, how long since the hop before, who, why."""
-    lines = [_heading(journey), *_rows(journey), journey.summary]
+    lines = [_heading(journey), *_rows(journey), journey.summary, *map(str, journey.ideals)]
+    lines += [text] if (text := _reading(journey.attempts)) else []
+    if journey.unanswered:
+        lines.append(f"no answer from {_listed(list(journey.unanswered))}: what they did is missing here")
     if journey.silent:
         lines.append(f"no events from reference nodes: {_listed(list(journey.silent))}")
     return "\n".join(lines)
@@ -189,6 +252,23 @@ def _heading(journey: Journey) -> str:
     if journey.to is not None:
         parts.append(_address_text(journey.to))
     return f"message {journey.digest[:SHORT_HEX_DIGITS]}… " + ", ".join(parts)
+
+
+def _reading(attempts: tuple[Attempt, ...]) -> str:
+    """Who tried to read it and who could, in one line; empty if nobody said."""
+    groups = (
+        ("read by", [attempt.node for attempt in attempts if attempt.opened]),
+        (
+            "could not read it",
+            [
+                f"{attempt.node} ({attempt.keys_tried} key{'' if attempt.keys_tried == 1 else 's'} tried)"
+                for attempt in attempts
+                if attempt.keys_tried and not attempt.opened
+            ],
+        ),
+        ("did not try", [attempt.node for attempt in attempts if not attempt.keys_tried and not attempt.opened]),
+    )
+    return "; ".join(f"{what}: {_listed(who)}" for what, who in groups if who)
 
 
 def _address_text(to: str) -> str:
@@ -218,10 +298,23 @@ def _hop_text(journey: Journey, hop: Hop) -> str:
     parts = []
     if hop.outcome is Outcome.FIRST:
         parts += [str(hop.why)] if hop.why else []
+        parts += [_attempt_text(attempt) for attempt in journey.attempts if attempt.node == hop.receiver]
+        parts = [part for part in parts if part]
         parts += [f"delivered to {note.text}" for note in journey.deliveries if note.node == hop.receiver]
     else:
         parts.append(hop.outcome.value + (f": {hop.reason}" if hop.reason else ""))
     return "; ".join(parts)
+
+
+def _attempt_text(attempt: Attempt) -> str:
+    if not attempt.keys_tried:
+        return ""
+    keys = "1 key" if attempt.keys_tried == 1 else f"{attempt.keys_tried} keys"
+    return f"tried {keys}: {'opened it' if attempt.opened else 'in vain'}"
+
+
+def _hops(count: int) -> str:
+    return f"{count} hop{'' if count == 1 else 's'}"
 
 
 def _ms(value: float | None) -> str:

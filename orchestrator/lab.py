@@ -18,18 +18,22 @@ from typing import Self, TypeVar
 
 from node.control.client import ControlError
 from node.control.gen import control_pb2 as pb
-from node.events import NodeEvent
-from orchestrator import delivery, identity, recovery
+from orchestrator import delivery, identity, observe, recovery
+from orchestrator.dump import write_dump
 from orchestrator.errors import DeliveryFailed, LabNotFound, LabNotReady
+from orchestrator.faults.control import Faults
+from orchestrator.faults.verbs import FaultVerbs
 from orchestrator.node_handle import NodeHandle
 from orchestrator.process_runtime import ProcessRuntime
 from orchestrator.readiness import missing, no_answer, refuses_token, wait_until_ready
 from orchestrator.runtime import NodeState, Report, Runtime
 from orchestrator.runtimes import open_runtime
+from orchestrator.smoke_run import run_smoke
 from orchestrator.source import resolve
 from orchestrator.spec import LabSpec, Link, NodeSpec
 from orchestrator.state import SavedLab, StateDir
-from orchestrator.trace import Journey, join_events
+from orchestrator.trace import Journey
+from orchestrator.waiting_up import wait_until_up
 
 WORKERS = 8
 """Calls to the engine and to nodes at the same time; more only queue up in the engine."""
@@ -65,7 +69,7 @@ class NodeStatus:
     depth: int = 0
 
 
-class Lab:
+class Lab(FaultVerbs):
     """Use :meth:`up` to start one, :meth:`open` for one that runs."""
 
     def __init__(self, spec: LabSpec, runtime: Runtime, state: StateDir) -> None:
@@ -76,6 +80,7 @@ class Lab:
         self._nodes: dict[str, NodeHandle] = {}
         self._pool: Executor = ThreadPoolExecutor(WORKERS, thread_name_prefix=f"lab {spec.name}")
         self._lock = threading.Lock()
+        self.faults = Faults(self)
 
     # -- coming and going
 
@@ -90,6 +95,7 @@ class Lab:
         report: Report = lambda line: None,
         progress: Callable[[str, int, int], None] = lambda step, done, of: None,
         keep_on_failure: bool = False,
+        on_failure: Callable[[Self], None] = lambda lab: None,
     ) -> Self:
         """Start a lab and wait until it is ready; one that runs already is taken as it is.
 
@@ -101,6 +107,7 @@ class Lab:
             report: gets lines for people.
             progress: gets (step, done, of) while many things happen.
             keep_on_failure: leave a lab that did not come up for inspection.
+            on_failure: gets a lab whose nodes did not come up, before it is removed.
 
         Raises:
             OrchestratorError: one of its subclasses; nothing is left behind unless `keep_on_failure`.
@@ -124,7 +131,9 @@ class Lab:
                 report("--port means nothing for processes")
             try:
                 lab._start(report, progress)
-            except BaseException:
+            except BaseException as error:
+                if isinstance(error, LabNotReady | ControlError):  # there is something to look at
+                    on_failure(lab)
                 if keep_on_failure:
                     lab.close()
                 else:
@@ -163,6 +172,7 @@ class Lab:
         self.start_nodes(nodes, lambda n: progress("starting nodes", n, len(nodes)))
         self.connect_links(self.spec.links, lambda n: progress("connecting", n, len(self.spec.links)))
         self.wait_ready(progress=lambda n: progress("waiting for tables", n, len(nodes)))
+        self.faults.set_file_conditions()
         self.state.save(dataclasses.replace(saved, spec=self.spec, complete=True))
 
     def down(self) -> list[str]:
@@ -227,7 +237,7 @@ class Lab:
         self._start_one(self.spec.node(name))
         running = self.running
         links = [link for link in self.spec.links if name in (link.a, link.b) and {link.a, link.b} <= running]
-        self.connect_links(links)
+        self.connect_links(self.faults.open_links(links))
 
     def start_nodes(self, nodes: Sequence[NodeSpec], progress: Callable[[int], None] = lambda done: None) -> None:
         """Start several nodes at once and wait until they answer; their links are not made.
@@ -338,27 +348,36 @@ class Lab:
         return Delivery(digest=arrived.digest, payload=arrived.payload, seconds=arrived.seconds, journey=journey)
 
     def trace(self, digest: bytes, *, arrived: Collection[str] = ()) -> Journey:
-        """The journey of a message, as far as the nodes that run remember it.
+        """The journey of a message, as far as the nodes that run remember it, beside the ideal one.
 
         Args:
             arrived: nodes of kind reference that are known to have had it; they report nothing themselves.
         """
-        text = digest.hex()
-        silent = {node.name for node in self.spec.nodes if node.reference is not None}
+        return observe.trace(self, digest, arrived=arrived)
 
-        def history(node: NodeHandle) -> list[tuple[str, NodeEvent]]:
+    smoke = run_smoke
+    dump = write_dump
+
+    def ask(self, question: Callable[[NodeHandle], T], names: Collection[str] | None = None) -> dict[str, T]:
+        """Ask nodes something at once: answers by name, without those of nodes that do not answer.
+
+        Args:
+            names: of whom to ask; by default all nodes that run.
+
+        Raises:
+            ControlError: one refuses our token.
+        """
+
+        def one(node: NodeHandle) -> list[tuple[str, T]]:
             try:
-                return [(node.name, event) for event in node.control.history(digest=text)]
+                return [(node.name, observe.patiently(question, node))]
             except ControlError as error:
                 if refuses_token(error):
                     raise
                 return []
 
-        # Without a digest, as of what a reference node encrypted, there is nothing to ask for.
-        asked = [self[name] for name in self.running - silent] if digest else []
-        events = [pair for pairs in self._pool.map(history, asked) for pair in pairs]
-        names = {node.id.hex(): node.name for node in self.spec.nodes}
-        return join_events(text, events, names, silent=silent, arrived=arrived)
+        asked = [self[name] for name in (self.running if names is None else names)]
+        return dict(pair for pairs in self._pool.map(one, asked) for pair in pairs)
 
     # -- inside
 
@@ -367,6 +386,7 @@ class Lab:
         info = self._wait_up(node)
         if isinstance(self.runtime, ProcessRuntime):
             self.runtime.remember_port(node, int(info.enode.partition("?")[0].rpartition(":")[2]))
+        self.faults.node_started(node.name)
 
     def _wait_up(self, node: NodeSpec) -> pb.NodeInfo:
         """Wait until a node answers.
@@ -374,12 +394,7 @@ class Lab:
         Raises:
             LabNotReady: not in time, with what it last said.
         """
-        control = self[node.name].control
-        try:
-            info = control.wait_until_up(NODE_UP_TIMEOUT_S)
-        except ControlError as error:
-            last = list(self.runtime.logs(node, tail=5))
-            raise LabNotReady(f"node {node.name} does not come up: {error.details}; it last said: {last}") from None
+        info = wait_until_up(self[node.name], self.runtime, NODE_UP_TIMEOUT_S)
         if node.reference is not None:
             self._learn(identity.of_reference(node, info))
         return info

@@ -30,7 +30,7 @@ OWNER = f"{NAMESPACE}.owner"
 CREATED = f"{NAMESPACE}.created"
 """RFC 3339, UTC."""
 EXPIRES = f"{NAMESPACE}.expires"
-"""RFC 3339, UTC; `lab gc` removes the lab after that. Absent: never, as in labs that `lab up` starts."""
+"""RFC 3339, UTC; `lab gc` removes the lab after that. Absent: never."""
 TOPO_FILE = f"{NAMESPACE}.topo-file"
 TOPO_SHA256 = f"{NAMESPACE}.topo-sha256"
 SEED = f"{NAMESPACE}.seed"
@@ -150,7 +150,7 @@ def _labels(
         KIND: kind,
         OWNER: _owner(),
         CREATED: format_time(created or datetime.datetime.now(datetime.UTC)),
-        EXPIRES: format_time(expires) if expires else "",
+        EXPIRES: format_time(expires) if expires else spec.expires,
         TOPO_FILE: spec.source,
         TOPO_SHA256: spec_digest(spec),
         SEED: str(spec.seed),

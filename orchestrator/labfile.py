@@ -13,6 +13,8 @@ import networkx as nx
 from pydantic import ValidationError
 
 from orchestrator.errors import LabFileError
+from orchestrator.faults.labfile import read_net, read_timeline
+from orchestrator.faults.sections import SECTIONS as FAULT_SECTIONS
 from orchestrator.identity import make_node, network_id_for
 from orchestrator.labfile_model import (
     API_VERSION,
@@ -24,6 +26,7 @@ from orchestrator.labfile_model import (
     ReferenceSection,
     json_schema,
 )
+from orchestrator.labfile_own import read_own
 from orchestrator.labfile_reference import read_reference
 from orchestrator.names import check_node_name, did_you_mean, expand_range
 from orchestrator.spec import LabSpec, Link, NodeLimits
@@ -74,13 +77,22 @@ def load_lab_file(text: str, *, source: str = "") -> LabSpec:
     entries, links = _nodes_and_links(tree, file)
     if file.autoconnect:
         _check_joined(tree, list(entries), links)
+    nodes = tuple(
+        make_node(
+            file.seed,
+            file.name,
+            name,
+            role=entry.role,
+            reference=read_reference(tree, file, key, entry),
+            own=read_own(tree, file, key, entry),
+        )
+        for name, (key, entry) in entries.items()
+    )
+    given = [(i, item.net, links[i]) for i, item in enumerate(file.links or ()) if isinstance(item, LinkEntry)]
     return LabSpec(
         name=file.name,
         seed=file.seed,
-        nodes=tuple(
-            make_node(file.seed, file.name, name, role=entry.role, reference=read_reference(tree, file, key, entry))
-            for name, (key, entry) in entries.items()
-        ),
+        nodes=nodes,
         links=links,
         network_id=network_id_for(file.seed, file.name),
         auto_connect=file.autoconnect,
@@ -90,6 +102,8 @@ def load_lab_file(text: str, *, source: str = "") -> LabSpec:
         verbosity=file.defaults.log,
         ready_timeout_s=file.ready.timeout,
         source=source,
+        net=read_net(tree, [(index, net, link) for index, net, link in given if net is not None], nodes),
+        timeline=read_timeline(tree, file.faults or (), nodes),
     )
 
 
@@ -217,6 +231,8 @@ def _explain(tree: YamlTree, problem: dict[str, Any]) -> LabFileError:
         hint = 'quote it, as in "{ip}"' if isinstance(problem["input"], dict) else ""
         return tree.error(f"command: expected a text, got {_shown(problem['input'])}", path, hint=hint)
     text = WORDING.get(problem["type"])
+    if path[:1] == ("faults",) and problem["type"] in ("too_short", "too_long") and path[-1] != "cut":
+        text = "expected at least one node"
     if path[-1:] == ("command",) and problem["type"] == "too_short":
         text = "expected a program and its arguments"
     if text is not None:
@@ -232,9 +248,11 @@ def _unknown_key(tree: YamlTree, path: Path, key: str) -> LabFileError:
     section = LabFile if len(path) == 1 else SECTIONS[str(path[0])]
     if path[0] == "kinds" and len(path) > 2:
         section = ReferenceSection
+    if path[0] in ("faults", "links"):
+        section = FAULT_SECTIONS.get(str(path[-2]), section)
     if key in section.planned:
         return tree.error(f"the key {key!r} is not supported yet", path, of_key=True, hint="take it out for now")
-    known = list(section.model_fields)
+    known = [field.alias or name for name, field in section.model_fields.items()]
     hint = did_you_mean(key, known) or f"keys here: {', '.join(known)}"
     return tree.error(f"unknown key {key[:60]!r}", path, of_key=True, hint=hint)
 

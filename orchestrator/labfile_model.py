@@ -7,23 +7,22 @@ that are planned are refused by name rather than ignored. What the keys mean tog
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
     WithJsonSchema,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from orchestrator.durations import DURATION_PATTERN, MEMORY_PATTERN, parse_duration, parse_memory_mb
+from orchestrator.durations import MEMORY_PATTERN, parse_memory_mb
 from orchestrator.errors import LabFileError
+from orchestrator.faults.sections import MAX_FAULTS, FaultEntry, NetSection
+from orchestrator.labfile_section import Seconds, Section
 from orchestrator.names import MAX_NAME_CHARS, check_lab_name
 from orchestrator.reference import KIND_OURS, KINDS
 from orchestrator.spec import (
@@ -37,8 +36,6 @@ from orchestrator.spec import (
 API_VERSION = "lab/v1"
 NAME_ERROR = "lab_name"
 """pydantic's type of the errors that come from :mod:`orchestrator.names`; their context has a hint."""
-EXTENSION_PREFIX = "x-"
-"""Keys that begin so are for others' tools; we do not look at them."""
 DEFAULT_SEED = 1
 MAX_SEED = 2**63 - 1
 MAX_TEXT_CHARS = 1000
@@ -49,6 +46,10 @@ MAX_PIDS = 32768
 MAX_WORDS = 200
 """Of a command line."""
 MAX_PORT = 65535
+MAX_LOADABLES = 20
+"""Of one kind in one node."""
+LOADABLE = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+"""``module:NAME``, as `pss-node --load` takes it."""
 LOG_LEVELS = {"critical": 0, "error": 1, "warning": 2, "info": 3, "debug": 4, "trace": 5}
 """Names for `pss-node --verbosity`."""
 
@@ -83,15 +84,16 @@ def _check_name(text: str) -> str:
         raise PydanticCustomError(NAME_ERROR, "{message}", {"message": str(error), "hint": error.hint}) from None
 
 
+def _check_loadable(text: str) -> str:
+    if not re.fullmatch(LOADABLE, text):
+        raise ValueError(f"expected module:NAME, such as gossip:PROTOCOL, got {text[:60]!r}")
+    return text
+
+
 Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_printable)]
 Word = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_printable)]
 """Of a command line."""
 Image = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_image)]
-Seconds = Annotated[
-    float,
-    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["60s", "1m30s", "500ms"]}),
-]
 Megabytes = Annotated[
     int,
     BeforeValidator(lambda value: parse_memory_mb(value) if isinstance(value, str) else value),
@@ -105,24 +107,9 @@ LogLevel = Annotated[
 ]
 
 
-class Section(BaseModel):
-    """A mapping of the file. Unknown keys are errors, those with x- are dropped."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        allow_inf_nan=False,
-        json_schema_extra={"patternProperties": {f"^{EXTENSION_PREFIX}": {}}},
-    )
-    planned: ClassVar[frozenset[str]] = frozenset()
-    """Keys of the format (lab-anchors.md 5.4) that do nothing yet."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_extensions(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: entry for key, entry in value.items() if not key.startswith(EXTENSION_PREFIX)}
-        return value
+Loadable = Annotated[str, AfterValidator(_check_loadable), WithJsonSchema({"type": "string", "pattern": LOADABLE})]
+"""A protocol or service of the user's, see :mod:`orchestrator.own`."""
+Loadables = Annotated[list[Loadable], Field(max_length=MAX_LOADABLES)]
 
 
 class Metadata(Section):
@@ -138,13 +125,17 @@ class Metadata(Section):
 class Defaults(Section):
     """What each node gets."""
 
-    planned = frozenset({"role", "services", "luminosity", "env"})
+    planned = frozenset({"role", "luminosity", "env"})
 
     image: Image | None = None
     mem: Megabytes = DEFAULT_MEMORY_MB
     cpus: Annotated[float, Field(gt=0, le=MAX_CPUS)] = DEFAULT_CPUS
     pids: Annotated[int, Field(ge=MIN_PIDS, le=MAX_PIDS)] = DEFAULT_PIDS
     log: LogLevel = DEFAULT_VERBOSITY
+    services: Loadables | None = None
+    """The user's own, as `module:NAME`; the modules are looked for in the lab file's folder."""
+    protocols: Loadables | None = None
+    protocols_over_pss: Loadables | None = None
 
 
 class TopologySection(Section):
@@ -179,18 +170,22 @@ class KindsSection(Section):
 class NodeEntry(ReferenceSection):
     """One node, or each of a range of nodes."""
 
-    planned = frozenset({"luminosity", "services", "mem", "cpus", "pids", "log", "host", "env", "entrypoint"})
+    planned = frozenset({"luminosity", "mem", "cpus", "pids", "log", "host", "env", "entrypoint"})
 
     role: Annotated[str, Field(max_length=MAX_NAME_CHARS), AfterValidator(_check_printable)] = ""
     kind: Annotated[Text, WithJsonSchema({"enum": [*KINDS]})] = KIND_OURS
+    services: Loadables | None = None
+    """The user's own; a list here is instead of that of the defaults."""
+    protocols: Loadables | None = None
+    protocols_over_pss: Loadables | None = None
 
 
 class LinkEntry(Section):
     """A link in full."""
 
-    planned = frozenset({"net"})
-
     endpoints: Annotated[list[str], Field(min_length=2, max_length=2)]
+    net: NetSection | None = None
+    """Conditions of both directions, from the start."""
 
 
 def _link_form(value: Any) -> str:
@@ -211,7 +206,7 @@ class ReadySection(Section):
 class LabFile(Section):
     """A lab file."""
 
-    planned = frozenset({"faults", "traffic", "verify", "networks", "services", "runtime", "hosts", "insecure_debug"})
+    planned = frozenset({"traffic", "verify", "networks", "services", "runtime", "hosts", "insecure_debug"})
 
     apiVersion: Literal["lab/v1"]
     name: Annotated[str, AfterValidator(_check_name)]
@@ -226,6 +221,8 @@ class LabFile(Section):
     """Texts such as `alice-n01`, or entries."""
     autoconnect: bool = False
     ready: ReadySection = ReadySection()
+    faults: Annotated[list[FaultEntry], Field(max_length=MAX_FAULTS)] | None = None
+    """A timeline for `lab fault play`."""
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -236,6 +233,7 @@ SECTIONS: dict[str, type[Section]] = {
     "nodes": NodeEntry,
     "links": LinkEntry,
     "ready": ReadySection,
+    "faults": FaultEntry,
 }
 """Which keys are known below a key of the file."""
 

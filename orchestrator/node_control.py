@@ -37,6 +37,15 @@ class NodeControl(Protocol):
     def disconnect(self, node_id: bytes, *, wait_s: float = ...) -> None:
         """Disconnect a node; with `wait_s`, return when it is gone."""
 
+    def link_conditions(
+        self,
+        links: Sequence[pb.LinkConditions] | None = ...,
+        *,
+        seed: int = ...,
+        probe_s: float = ...,
+    ) -> list[pb.LinkState]:
+        """How the links are, after replacing all conditions with `links` if given. Not of nodes of kind reference."""
+
     def kademlia(self) -> pb.Kademlia: ...
 
     def check_health(self, nn_set: Sequence[bytes], peers_per_bin: Sequence[int]) -> pb.CheckHealthResponse: ...

@@ -26,6 +26,8 @@ from orchestrator.runtime import ControlAddress, NodeState, Report
 from orchestrator.spec import LabSpec, NodeSpec
 
 LAB_ID_VARIABLE = "PSS_LAB_ID"
+EXPIRES_VARIABLE = "PSS_LAB_EXPIRES"
+"""RFC 3339, as the label of containers; empty: never."""
 STOP_TIMEOUT_S = 4.0
 """From SIGTERM to SIGKILL; a node stops in two."""
 LOG_POLL_S = 0.2
@@ -99,11 +101,15 @@ class ProcessRuntime:
         if known is not None:
             _end([known], kill=kill)
 
+    def pause_node(self, node: NodeSpec, paused: bool) -> None:
+        known = self._processes().get(node.name)
+        process = _find(known) if known is not None else None
+        if process is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend() if paused else process.resume()
+
     def node_states(self) -> dict[str, NodeState]:
-        return {
-            name: NodeState.RUNNING if _find(process) else NodeState.STOPPED
-            for name, process in self._processes().items()
-        }
+        return {name: _state(_find(process)) for name, process in self._processes().items()}
 
     def control_address(self, node: NodeSpec) -> ControlAddress:
         return ControlAddress(f"unix:{self._socket(node.name)}")
@@ -159,6 +165,7 @@ class ProcessRuntime:
     def _environment(self, spec: LabSpec, node: NodeSpec, port: int) -> dict[str, str]:
         ours = {
             LAB_ID_VARIABLE: self._lab_id,
+            EXPIRES_VARIABLE: spec.expires,
             "PSS_NAME": node.name,
             "PSS_DATADIR": str(self._directory / "data" / node.name),
             "PSS_IPCPATH": str(self._sockets / f"{node.name}.ipc"),
@@ -173,6 +180,7 @@ class ProcessRuntime:
             "PSS_FORGET_PEERS": "true",  # who is to be connected, the lab says
             "PSS_CONTROL": f"unix:{self._socket(node.name)}",
             "PSS_VERBOSITY": str(spec.verbosity),
+            **(node.own.environment(node.own.directory) if node.own else {}),
         }
         inherited = {k: v for k, v in os.environ.items() if k not in STARTED_BY_US and not k.startswith("PSS_")}
         return inherited | ours | {k: v for k, v in STARTED_BY_US.items() if v is not None}
@@ -230,6 +238,7 @@ def _end(processes: Sequence[_Process], *, kill: bool = False) -> None:
     for process in running:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill() if kill else process.terminate()
+            process.resume()  # one that is paused would not hear the signal
     _, left = psutil.wait_procs(running, timeout=STOP_TIMEOUT_S)
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -248,6 +257,15 @@ def _find(process: _Process) -> psutil.Process | None:
     except psutil.NoSuchProcess:
         pass
     return None
+
+
+def _state(process: psutil.Process | None) -> NodeState:
+    try:
+        if process is None:
+            return NodeState.STOPPED
+        return NodeState.PAUSED if process.status() == psutil.STATUS_STOPPED else NodeState.RUNNING
+    except psutil.NoSuchProcess:
+        return NodeState.STOPPED
 
 
 def _created(pid: int) -> float:

@@ -81,6 +81,9 @@ def _mend(lab: Lab, port: int, report: Report) -> None:
     running = lab.running
     nodes = lab.spec.nodes
     _check_token(lab[next((node.name for node in nodes if node.name in running), nodes[0].name)])
+    if healed := lab.heal():
+        report(f"faults taken back: {', '.join(healed)}")
+    running = lab.running  # some may have been paused
     stopped = [node for node in nodes if node.name not in running]
     if stopped:
         report(f"starting again: {', '.join(node.name for node in stopped)}")
@@ -90,6 +93,7 @@ def _mend(lab: Lab, port: int, report: Report) -> None:
     # What is connected already answers at once.
     lab.connect_links(lab.spec.links)
     lab.wait_ready()
+    lab.faults.set_file_conditions()
 
 
 def _check_token(node: NodeHandle) -> None:
@@ -107,5 +111,5 @@ def _check_token(node: NodeHandle) -> None:
 
 def _shape(spec: LabSpec) -> tuple[object, ...]:
     """What two specs of the same name must share to be the same lab."""
-    nodes = tuple((node.name, node.reference) for node in spec.nodes)
-    return (spec.seed, nodes, frozenset(spec.links), spec.auto_connect, spec.network_id, spec.image)
+    nodes = tuple((node.name, node.reference, node.own) for node in spec.nodes)
+    return (spec.seed, nodes, frozenset(spec.links), spec.auto_connect, spec.network_id, spec.image, spec.net)

@@ -17,6 +17,7 @@ class NodeState(StrEnum):
     """What the runtime says of a node."""
 
     RUNNING = "running"
+    PAUSED = "paused"
     STOPPED = "stopped"
     MISSING = "missing"
 
@@ -46,6 +47,9 @@ class Runtime(Protocol):
 
     def stop_node(self, node: NodeSpec, *, kill: bool = False) -> None:
         """End a node, with SIGTERM or SIGKILL. It can be started again."""
+
+    def pause_node(self, node: NodeSpec, paused: bool) -> None:
+        """Freeze a node that runs, or let it go on; nothing happens if it is so already."""
 
     def node_states(self) -> dict[str, NodeState]:
         """Every node that the runtime knows of."""

@@ -11,6 +11,9 @@ from functools import cached_property
 from node.crypto.secp256k1 import PrivateKey
 from node.ids import NodeId, OverlayAddress
 from orchestrator.errors import UnknownNode
+from orchestrator.faults.model import Fault
+from orchestrator.faults.timeline import TimedFault
+from orchestrator.own import OwnCode
 from orchestrator.reference import KIND_OURS, KIND_REFERENCE, Reference
 
 DEFAULT_MEMORY_MB = 160
@@ -45,6 +48,8 @@ class NodeSpec:
     """What to run instead of our node: the node is of kind reference."""
     identity: Identity | None = None
     """What it said of itself when it was started, if it chooses its own keys."""
+    own: OwnCode | None = None
+    """Protocols and services of the user that it loads."""
 
     @property
     def kind(self) -> str:
@@ -109,6 +114,12 @@ class LabSpec:
     ready_timeout_s: float = DEFAULT_READY_TIMEOUT_S
     source: str = ""
     """Path of the lab file, if there is one."""
+    expires: str = ""
+    """RFC 3339: when the time of this lab is over and `lab gc` may remove it; empty: never."""
+    net: tuple[Fault, ...] = ()
+    """Conditions that links always have."""
+    timeline: tuple[TimedFault, ...] = ()
+    """Faults to play."""
 
     def node(self, name: str) -> NodeSpec:
         """The node of that name.

@@ -21,6 +21,9 @@ from node.crypto.secp256k1 import PrivateKey
 from node.ids import NodeId, OverlayAddress
 from orchestrator import names
 from orchestrator.errors import OrchestratorError
+from orchestrator.faults.model import fault_from_json, fault_to_json
+from orchestrator.faults.timeline import timed_from_json, timed_to_json
+from orchestrator.own import OwnCode
 from orchestrator.reference import Reference
 from orchestrator.spec import Identity, LabSpec, Link, NodeLimits, NodeSpec
 
@@ -28,6 +31,8 @@ STATE_VARIABLE = "LAB_STATE_DIR"
 DEFAULT_ROOT = ".lab"
 STATE_VERSION = 1
 TOKEN_BYTES = 24
+STRUCTURED = ("nodes", "links", "limits", "net", "timeline")
+"""Fields of a lab that JSON cannot hold as they are."""
 TOKEN_HINT = "the lab's token file does not match: lab down, then lab up"  # noqa: S105
 """What to do when a node or the gateway refuses the token."""
 
@@ -160,8 +165,10 @@ def saved_names(root: Path | None = None) -> list[str]:
 
 
 def _to_json(spec: LabSpec) -> dict[str, Any]:
-    plain = {key: value for key, value in vars(spec).items() if key not in ("nodes", "links", "limits")}
+    plain = {key: value for key, value in vars(spec).items() if key not in STRUCTURED}
     return plain | {
+        "net": [fault_to_json(fault) for fault in spec.net],
+        "timeline": [timed_to_json(entry) for entry in spec.timeline],
         "nodes": [
             {
                 "name": node.name,
@@ -170,6 +177,7 @@ def _to_json(spec: LabSpec) -> dict[str, Any]:
                 "bzz_key": node.bzz_key.secret.hex(),
                 "reference": asdict(node.reference) if node.reference else None,
                 "identity": _hex_values(node.identity) if node.identity else None,
+                "own": asdict(node.own) if node.own else None,
             }
             for node in spec.nodes
         ],
@@ -188,12 +196,21 @@ def _from_json(record: dict[str, Any]) -> LabSpec:
             # Files from before there were such nodes have neither.
             reference=_reference(node.get("reference")),
             identity=_identity(node.get("identity")),
+            own=_own(node.get("own")),
         )
         for node in record["nodes"]
     )
     links = tuple(Link(a, b) for a, b in record["links"])
-    plain = {key: value for key, value in record.items() if key not in ("nodes", "links", "limits")}
-    return LabSpec(nodes=nodes, links=links, limits=NodeLimits(**record["limits"]), **plain)
+    plain = {key: value for key, value in record.items() if key not in STRUCTURED}
+    return LabSpec(
+        nodes=nodes,
+        links=links,
+        limits=NodeLimits(**record["limits"]),
+        # Files from before there were faults have none.
+        net=tuple(fault_from_json(fault) for fault in record.get("net", ())),
+        timeline=tuple(timed_from_json(entry) for entry in record.get("timeline", ())),
+        **plain,
+    )
 
 
 def _hex_values(identity: Identity) -> dict[str, str]:
@@ -204,6 +221,12 @@ def _reference(record: dict[str, Any] | None) -> Reference | None:
     if record is None:
         return None
     return Reference(image=record["image"], command=tuple(record["command"]), ws_port=record["ws_port"])
+
+
+def _own(record: dict[str, Any] | None) -> OwnCode | None:
+    if record is None:
+        return None
+    return OwnCode(record["directory"], tuple(record["load"]), tuple(record["load_over_pss"]))
 
 
 def _identity(record: dict[str, str] | None) -> Identity | None:

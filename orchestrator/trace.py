@@ -13,7 +13,7 @@ from itertools import zip_longest
 from math import inf
 
 from node.events import Kind, NodeEvent
-from orchestrator.journey import SHORT_HEX_DIGITS, Hop, Journey, Note, Outcome, Why, format_journey
+from orchestrator.journey import SHORT_HEX_DIGITS, Attempt, Hop, Journey, Note, Outcome, Why, format_journey
 
 __all__ = ["Journey", "format_journey", "join_events"]
 
@@ -115,6 +115,7 @@ class _Joiner:
             drops=self._notes(drops),
             queued=self._notes(self._all(Kind.PSS_QUEUED)),
             silent=self._silent,
+            attempts=self._attempts(),
         )
 
     # -- putting the two ends together
@@ -206,6 +207,21 @@ class _Joiner:
 
     def _all(self, kind: Kind) -> list[tuple[str, NodeEvent]]:
         return [(name, event) for name, events in self._by_node.items() for event in events if event.kind is kind]
+
+    def _attempts(self) -> tuple[Attempt, ...]:
+        """One of each node: that with which it came furthest, if it had the message several times."""
+        best: dict[str, Attempt] = {}
+        for name, event in self._all(Kind.PSS_RECEIVED):
+            tried, opened = event.data.get("keys_tried"), event.data.get("opened")
+            if not isinstance(tried, int) or not isinstance(opened, bool):  # another implementation's node
+                continue
+            attempt = Attempt(
+                node=name, keys_tried=tried, opened=opened, passed_on=str(event.data.get("passed_on", ""))
+            )
+            known = best.get(name)
+            if known is None or (opened, tried) > (known.opened, known.keys_tried):
+                best[name] = attempt
+        return tuple(best[name] for name in sorted(best))
 
     def _notes(self, told: Iterable[tuple[str, NodeEvent]]) -> tuple[Note, ...]:
         notes = [

@@ -22,7 +22,8 @@ CHANNEL_OPTIONS = (
     ("grpc.enable_retries", 0),
     # A node that is restarting should be found again in a moment, not after gRPC's default of up to two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # Also how long one attempt may take: a node on a busy machine needs more than a moment to answer.
+    ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 
@@ -104,6 +105,27 @@ class ControlClient:
         """Disconnect a node; with `wait_s`, return when it is gone."""
         request = pb.DisconnectRequest(node_id=node_id, wait_ms=int(wait_s * 1000))
         self._call(self._stub.Disconnect, request, DEFAULT_TIMEOUT_S + wait_s)
+
+    def link_conditions(
+        self,
+        links: Sequence[pb.LinkConditions] | None = None,
+        *,
+        seed: int = 0,
+        probe_s: float = 0.0,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> list[pb.LinkState]:
+        """How the links are, after replacing all conditions with `links` if given.
+
+        Args:
+            seed: of jitter and loss.
+            probe_s: measure the round trip to each peer, so long at most.
+        """
+        request = pb.SetLinkConditionsRequest(
+            links=links or (), keep=links is None, seed=seed, probe_ms=int(probe_s * 1000)
+        )
+        call = self._stub.SetLinkConditions
+        response: pb.SetLinkConditionsResponse = self._call(call, request, timeout_s + probe_s)
+        return list(response.links)
 
     # -- the overlay
 

@@ -18,6 +18,7 @@ from node import __version__
 from node.control.convert import event_to_pb, kademlia_to_pb, peer_to_pb
 from node.control.gen import control_pb2 as pb
 from node.control.gen import control_pb2_grpc
+from node.control.linkconditions import InvalidField, conditions_from_pb, tell_links
 from node.crypto.secp256k1 import InvalidKey, PublicKey
 from node.enode import InvalidEnode, parse_enode
 from node.errors import DialFailed, LabError, LocalProtocolError, OutboxFull, RPCError, UnknownKey, UnknownTopic
@@ -41,10 +42,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 Handler = Callable[[Any, Request, Context], Awaitable[Response]]
-
-
-class InvalidField(LabError):
-    """A request field that makes no sense; the text names it."""
 
 
 _STATUS: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
@@ -159,6 +156,15 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
                             return
             except TimeoutError:
                 raise TimeoutError(failure()) from None
+
+    @_statuses
+    async def SetLinkConditions(
+        self, request: pb.SetLinkConditionsRequest, context: Context
+    ) -> pb.SetLinkConditionsResponse:
+        server = self._node.server
+        if not request.keep:
+            server.shaping.set(conditions_from_pb(request.links), seed=request.seed)
+        return await tell_links(server, probe_s=min(request.probe_ms, MAX_WAIT_MS) / 1000)
 
     # -- the overlay
 

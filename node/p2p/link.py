@@ -11,11 +11,21 @@ import logging
 from typing import Protocol as Interface
 
 from node.crypto.secp256k1 import PrivateKey, PublicKey
-from node.devp2p.messages import BASE_LENGTH, MAX_HELLO_BYTES, SNAPPY_VERSION, BaseCode, Hello, encode_disconnect
+from node.devp2p.messages import (
+    BASE_LENGTH,
+    EMPTY_LIST,
+    MAX_HELLO_BYTES,
+    SNAPPY_VERSION,
+    BaseCode,
+    Hello,
+    encode_disconnect,
+)
 from node.devp2p.session import Phase, Session, check_identity
 from node.disconnect import DisconnectReason
 from node.enode import Node
 from node.errors import PeerDisconnected, ProtocolError, RemoteProtocolError
+from node.ids import NodeId
+from node.p2p.shaper import NONE, Conditions, Shaper, Shaping
 from node.rlpx.connection import Connection
 from node.rlpx.events import HandshakeCompleted, MessageReceived
 from node.rlpx.frame import HEADER_BYTES, MAC_BYTES
@@ -36,6 +46,9 @@ MAX_WRITE_BUFFER_BYTES = 48 * 1024 * 1024
 
 class Owner(Interface):
     """Who decides about a link."""
+
+    shaping: Shaping
+    """Conditions that somebody put on links on purpose."""
 
     def check_handshaken(self, link: Link) -> DisconnectReason | None:
         """The remote key is known: is it welcome?"""
@@ -94,6 +107,9 @@ class Link(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._blocked_since: float | None = None
+        self._shaper: Shaper | None = None
+        self._shaper_timer: asyncio.TimerHandle | None = None
+        self._pongs: list[asyncio.Future[float]] = []
 
     @property
     def inbound(self) -> bool:
@@ -118,6 +134,7 @@ class Link(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.remote, self.remote_ip = format_endpoint(peer), peer[0] if peer else ""
         self.session = Session(now=self._loop.time())
+        self._owner.shaping.attach(self)
         self._flush()
         self._arm()
 
@@ -139,8 +156,13 @@ class Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._fail(exc or EOFError("EOF"))
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._shaper_timer):
+            if timer is not None:
+                timer.cancel()
+        self._owner.shaping.detach(self)
+        for pong in self._pongs:
+            if not pong.done():
+                pong.set_exception(PeerDisconnected("the connection ended", by_remote=False))
         self._writable.set()
         self._settle()
         self.ended.set_result(None)
@@ -158,6 +180,7 @@ class Link(asyncio.Protocol):
     # -- setting up
 
     def _handshaken(self) -> None:
+        self._owner.shaping.attach(self)
         reason = self._owner.check_handshaken(self)
         if reason is not None:
             raise RemoteProtocolError(f"refused: {reason.text}", reason=reason)
@@ -169,6 +192,12 @@ class Link(asyncio.Protocol):
             self.session.message_read(self._loop.time())
             self.sink.dispatch(code, payload)
             return
+        if code == BaseCode.PONG and self._pongs:
+            now = self._loop.time()
+            for pong in self._pongs:
+                if not pong.done():
+                    pong.set_result(now)
+            self._pongs.clear()
         hello = self.session.receive(code, payload, now=self._loop.time())
         if hello is not None:
             self._received_hello(hello)
@@ -221,14 +250,66 @@ class Link(asyncio.Protocol):
         data = self._connection.data_to_send()
         if not data or self._transport.is_closing():
             return
-        self._transport.write(data)
-        if self._transport.get_write_buffer_size() > MAX_WRITE_BUFFER_BYTES:
+        held = 0
+        if self._shaper is None:
+            self._transport.write(data)
+        else:
+            self._shaper.push(data, now=self._loop.time())
+            self._release()
+            held = self._shaper.held_bytes if self._shaper else 0
+        if self._transport.get_write_buffer_size() + held > MAX_WRITE_BUFFER_BYTES:
             self._fail(PeerDisconnected(f"write buffer over {MAX_WRITE_BUFFER_BYTES} bytes", by_remote=False))
 
     def _send_base_messages(self) -> None:
         for code, payload in self.session.outgoing:
             self._connection.send_message(code, payload)
         self.session.outgoing.clear()
+
+    async def measure(self) -> float:
+        """Seconds from a Ping until its Pong, link conditions included.
+
+        Raises:
+            PeerDisconnected: the connection ended meanwhile.
+        """
+        pong: asyncio.Future[float] = self._loop.create_future()
+        self._pongs.append(pong)
+        started = self._loop.time()
+        self._connection.send_message(BaseCode.PING, EMPTY_LIST)
+        self._schedule_flush()
+        return await pong - started
+
+    # -- link conditions (what node.p2p.shaper asks of a connection)
+
+    @property
+    def peer_id(self) -> NodeId | None:
+        return self.remote_key.node_id if self.remote_key is not None else None
+
+    def shape(self, shaper: Shaper | None) -> None:
+        """From now on send through this; None: as it comes."""
+        self._shaper = shaper
+
+    def reshape(self, conditions: Conditions) -> None:
+        """Give the present shaper other conditions; with none left it goes, once it is empty."""
+        if self._shaper is not None and self._shaper.conditions != conditions:
+            self._shaper.change(conditions, now=self._loop.time())
+            self._release()
+
+    def _release(self) -> None:
+        """Write what may leave by now, and come back when more may."""
+        if self._shaper_timer is not None:
+            self._shaper_timer.cancel()
+            self._shaper_timer = None
+        shaper = self._shaper
+        if shaper is None or self._transport.is_closing():
+            return
+        data = shaper.pop(now=self._loop.time())
+        if data:
+            self._transport.write(data)
+        at = shaper.next_release()
+        if at is not None:
+            self._shaper_timer = self._loop.call_at(at, self._release)
+        elif shaper.conditions == NONE:
+            self._shaper = None
 
     # -- flow control and time
 
@@ -304,18 +385,26 @@ class Link(asyncio.Protocol):
             self._flush_then_abort()
             return
         self._connection.send_message(BaseCode.DISCONNECT, encode_disconnect(DisconnectReason(reason)))
-        self._transport.write(self._connection.data_to_send())
+        self._write_last()
         self._transport.close()
         # A peer that does not read would keep the socket open for ever.
         self._loop.call_later(DISCONNECT_WRITE_TIMEOUT_S, self._transport.abort)
 
     def _flush_then_abort(self) -> None:
         # Dropped without a word; but what was said before (our Hello, say) should not be cut off by a reset.
-        self._transport.write(self._connection.data_to_send())
+        self._write_last()
         if self._transport.get_write_buffer_size():
             self._transport.abort()
         else:
             self._transport.close()
+
+    def _write_last(self) -> None:
+        """Write what is left to say. Link conditions do not hold up the end, but what is blocked is lost."""
+        data = self._connection.data_to_send()
+        if self._shaper is not None:
+            self._shaper.push(data, now=self._loop.time())
+            data = self._shaper.flush()
+        self._transport.write(data)
 
     @property
     def live(self) -> bool:

@@ -25,6 +25,7 @@ from node.p2p.link import Link
 from node.p2p.listener import Listener
 from node.p2p.peer import Peer
 from node.p2p.ports import bind_ports
+from node.p2p.shaper import Shaping
 from node.tasks import TaskOwner
 
 __all__ = ["Server", "ServerConfig"]
@@ -63,8 +64,8 @@ class Server:
         self._dialer = DialScheduler()
         self._dial_wakeup = asyncio.Event()
         self._throttle = admission.InboundThrottle()
-        self._tasks = TaskOwner()
-        self._peer_tasks = TaskOwner()
+        self.shaping = Shaping()
+        self._tasks, self._peer_tasks = TaskOwner(), TaskOwner()
         self._limits = admission.Limits(max_peers=config.max_peers, max_inbound=config.max_peers - config.max_dialed)
 
     # -- starting and stopping

@@ -99,6 +99,8 @@ class KeyStore:
         # Newest last. The reference's ring fills with duplicates and so forgets keys; this one does not (section 8.2).
         self._cache: OrderedDict[str, SymmetricKey] = OrderedDict()
         self._cache_capacity = decrypt_cache_keys
+        self.keys_tried = 0
+        """How many keys the last :meth:`open_symmetric` tried, the one that fitted included."""
 
     # Contacts
 
@@ -246,7 +248,9 @@ class KeyStore:
         Raises:
             DecryptionFailed: no key fits, or the one that fits gives contents that are not well formed.
         """
+        self.keys_tried = 0
         for key_id in reversed(self._cache):
+            self.keys_tried += 1
             plaintext = self._cache[key_id].open(envelope)
             if plaintext is None:
                 continue

@@ -6,7 +6,7 @@ are the shell's part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from node.crypto.secp256k1 import PrivateKey, PublicKey
@@ -48,9 +48,14 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """Forward only."""
+    """Forward only.
+
+    Attributes:
+        keys_tried: how many keys of ours were tried on it, in vain; says nothing about what was decided.
+    """
 
     reason: ForwardReason
+    keys_tried: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,13 @@ class Deliver:
     Attributes:
         handlers: maybe none, when the message was for this node alone and nobody listens.
         forward: pass it on as well, and first: others may be meant too.
+        keys_tried: how many keys of ours were tried, the one that opened it included; 0 if it was raw.
     """
 
     delivery: Delivery
     handlers: tuple[Handler, ...]
     forward: bool
+    keys_tried: int = field(default=0, compare=False)
 
 
 Decision = Drop | Forward | Deliver
@@ -127,8 +134,14 @@ class PssProcessor:
         try:
             delivery = self._deliver(message)
         except DecryptionFailed:
-            return Forward(ForwardReason.NOT_OPENED)
-        return Deliver(delivery, handlers, forward)
+            return Forward(ForwardReason.NOT_OPENED, self._keys_tried(message))
+        return Deliver(delivery, handlers, forward, self._keys_tried(message))
+
+    def _keys_tried(self, message: PssMessage) -> int:
+        """On a message that we just tried to open."""
+        if message.kind is MessageKind.SYMMETRIC:
+            return self._keys.keys_tried
+        return int(message.kind is MessageKind.ASYMMETRIC)  # our own key is the only one it can be for
 
     def _deliver(self, message: PssMessage) -> Delivery:
         address: bytes | None = None

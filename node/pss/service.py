@@ -314,7 +314,15 @@ class PssService(Service):
                 Kind.PSS_DUPLICATE if duplicate else Kind.PSS_DROPPED, message, reason=decision.reason.value, **common
             )
             return
-        self._emit(Kind.PSS_RECEIVED, message, data={"to": message.to.hex()}, **common)
+        data: dict[str, Any] = {
+            "to": message.to.hex(),
+            "mode": message.kind.name.lower(),
+            "keys_tried": decision.keys_tried,
+            "opened": isinstance(decision, Deliver),
+        }
+        if isinstance(decision, Forward):
+            data["passed_on"] = decision.reason.value
+        self._emit(Kind.PSS_RECEIVED, message, data=data, **common)
         if isinstance(decision, Deliver):
             self._emit(
                 Kind.PSS_DELIVERED,

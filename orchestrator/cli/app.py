@@ -8,7 +8,26 @@ from typing import Any
 
 import click
 
-from orchestrator.cli import chapter, collect, down, exports, logs, messages, nodes, status, up
+from orchestrator.cli import (
+    chapter,
+    collect,
+    doctor,
+    down,
+    dump,
+    events,
+    exports,
+    fault_group,
+    faults,
+    generate,
+    graph,
+    logs,
+    messages,
+    nodes,
+    overlay,
+    smoke,
+    status,
+    up,
+)
 from orchestrator.cli.failures import shown
 from orchestrator.cli.installed import InstalledLabs
 from orchestrator.cli.session import Session
@@ -63,18 +82,34 @@ for command in (
     status.list_labs,
     messages.send,
     messages.trace,
+    smoke.smoke,
+    events.events,
     logs.logs,
-    nodes.kademlia,
+    overlay.overlay,
+    overlay.kademlia,
+    graph.graph,
     nodes.rpc,
     nodes.execute,
     nodes.connect,
     nodes.disconnect,
     nodes.node_group,
+    faults.partition,
+    faults.cut,
+    faults.slow,
+    faults.flaky,
+    faults.slowmo,
+    faults.churn,
+    faults.heal,
+    fault_group.fault_group,
     chapter.chapter,
+    generate.init,
+    generate.generate,
     exports.validate,
     exports.schema,
     exports.export,
     exports.image,
+    doctor.doctor,
+    dump.dump,
     collect.gc,
     exports.version,
 ):

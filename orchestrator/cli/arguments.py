@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import click
 
@@ -27,6 +28,21 @@ class Duration(click.ParamType[float]):
             return value
         try:
             return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Parsed(click.ParamType[float]):
+    """A number with a unit, by a parser that raises ValueError with a text that can follow the name of the flag."""
+
+    def __init__(self, name: str, parse: Callable[[str], float]) -> None:
+        self.name, self._parse = name, parse
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        try:
+            return self._parse(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from orchestrator.cli.output import json_option, print_json, say
-from orchestrator.cli.plan import choose_spec, source_options, spec_to_json
+from orchestrator.cli.plan import choose_spec, source_options
 from orchestrator.cli.session import Session, pass_session
 from orchestrator.errors import OrchestratorError
+from orchestrator.spec_json import spec_to_json
 
 STDOUT = "-"
 

@@ -12,6 +12,7 @@ from orchestrator.errors import OrchestratorError, RuntimeUnavailable
 if TYPE_CHECKING:
     from orchestrator.chapter.examples import Example
     from orchestrator.chapter.transcript import Said, Transcript
+    from orchestrator.doctor import Examination
     from orchestrator.engine import Engine
     from orchestrator.gc import FoundLab, Leftover
     from orchestrator.image import ImageInfo
@@ -55,6 +56,7 @@ class InstalledLabs:
             report=report,
             progress=progress,
             keep_on_failure=keep_on_failure,
+            on_failure=lambda lab: self.dump_failure(lab, report),
         )
 
     def play(self, example: Example, *, runtime: str, show: Callable[[Said], None], report: Report) -> Transcript:
@@ -137,6 +139,16 @@ class InstalledLabs:
         with _engine(report, required=True) as engine:
             assert engine is not None
             return ensure_image(engine.client, report=report, rebuild=rebuild)
+
+    def dump_failure(self, lab: Lab, report: Report) -> None:
+        from orchestrator.dump import dump_failure
+
+        dump_failure(lab, report)
+
+    def examine(self, *, runtime: str, nodes: int, port: int, kernel: bool) -> Examination:
+        from orchestrator.doctor import examine
+
+        return examine(root=self._root, runtime=runtime, nodes=nodes, port=port, kernel=kernel)
 
     def last_digest(self, name: str) -> str:
         try:

@@ -10,6 +10,7 @@ from orchestrator.errors import LabFileError, OrchestratorError
 if TYPE_CHECKING:
     from orchestrator.chapter.examples import Example
     from orchestrator.chapter.transcript import Said, Transcript
+    from orchestrator.doctor import Examination
     from orchestrator.gc import FoundLab, Leftover
     from orchestrator.image import ImageInfo
     from orchestrator.lab import Lab
@@ -60,6 +61,12 @@ class Labs(Protocol):
 
     def image(self, report: Report, *, rebuild: bool) -> ImageInfo:
         """The node image, built if need be."""
+
+    def dump_failure(self, lab: Lab, report: Report) -> None:
+        """Write down how a lab is that failed, and say where; never fails itself."""
+
+    def examine(self, *, runtime: str, nodes: int, port: int, kernel: bool) -> Examination:
+        """What this machine is like."""
 
     def last_digest(self, name: str) -> str:
         """Of the message sent last, in hex; empty if none was."""

@@ -34,7 +34,11 @@ MS_PER_S = 1000
 )
 @click.option("--timeout", type=DURATION, default="10s", show_default=True, help="How long to wait for the delivery.")
 @click.option(
-    "--trace/--no-trace", "show_path", cls=NamedOption, default=True, help="Show the path, hop by hop (default)."
+    "--trace/--no-trace",
+    "show_tree",
+    cls=NamedOption,
+    default=None,
+    help="Show where it went and why, as lab trace does; or no path at all. Without either: the path to the receiver.",
 )
 @lab_option
 @json_option
@@ -46,7 +50,7 @@ def send(
     message: str,
     mode: str,
     timeout: float,
-    show_path: bool,
+    show_tree: bool | None,
     lab_name: str | None,
     as_json: bool,
 ) -> None:
@@ -77,7 +81,9 @@ def send(
         return
     took = f"{delivery.seconds * MS_PER_S:.1f} ms"
     click.echo(f"{receiver} got {len(delivery.payload)} bytes from {sender} ({mode}) after {took}")
-    if show_path:
+    if show_tree:
+        click.echo(str(delivery.journey))
+    elif show_tree is None:
         print_path(delivery.journey, receiver)
 
 

@@ -1,4 +1,4 @@
-"""Commands on single nodes and links: exec, rpc, kademlia, connect, disconnect, node start|stop|kill."""
+"""Commands on single nodes and links: exec, rpc, connect, disconnect, node start|stop|kill."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.labs import choose_lab
-from orchestrator.cli.output import json_option, print_json, print_table, say
+from orchestrator.cli.output import print_json, say
 from orchestrator.cli.pick import known_node, running_node
 from orchestrator.cli.session import Session, lab_option, pass_session
 from orchestrator.errors import OrchestratorError
@@ -18,8 +18,6 @@ from orchestrator.errors import OrchestratorError
 if TYPE_CHECKING:
     from orchestrator.lab import Lab
 
-OVERLAY_DIGITS = 8
-"""How much of the address of somebody who is not in the lab is shown."""
 JSON_BEGINNINGS = ("{", "[", '"')
 
 
@@ -83,36 +81,6 @@ def rpc(session: Session, node: str, method: str, params: tuple[str, ...], lab_n
 
 
 @click.command()
-@click.argument("node")
-@lab_option
-@json_option
-@pass_session
-def kademlia(session: Session, node: str, lab_name: str | None, as_json: bool) -> None:
-    """Show the kademlia table of a node.
-
-    Whom it is connected with and whom it knows, by proximity order.
-    """
-    with opened(session, lab_name) as lab:
-        running_node(lab, node)
-        table = lab[node].control.kademlia()
-        names = {bytes(other.overlay): other.name for other in lab.spec.nodes}
-    bins: list[dict[str, Any]] = [
-        {
-            "po": row.po,
-            "connected": sorted(names.get(bytes(o), bytes(o).hex()[:OVERLAY_DIGITS]) for o in row.connected),
-            "known": sorted(names.get(bytes(o), bytes(o).hex()[:OVERLAY_DIGITS]) for o in row.known),
-        }
-        for row in table.bins
-    ]
-    if as_json:
-        print_json({"node": node, "overlay": bytes(table.self).hex(), "depth": table.depth, "bins": bins})
-        return
-    click.echo(f"{node}  overlay {bytes(table.self).hex()}  depth {table.depth}")
-    rows = [(str(row["po"]), ", ".join(row["connected"]), ", ".join(row["known"])) for row in bins]
-    print_table(("po", "connected", "known"), rows, right=("po",))
-
-
-@click.command()
 @click.argument("a")
 @click.argument("b")
 @lab_option
@@ -140,7 +108,7 @@ def disconnect(session: Session, a: str, b: str, lab_name: str | None) -> None:
 
 @click.group("node")
 def node_group() -> None:
-    """Start, stop or kill a node of a running lab."""
+    """Start, stop, kill, restart, pause or unpause a node of a running lab."""
 
 
 @node_group.command()

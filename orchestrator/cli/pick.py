@@ -36,5 +36,6 @@ def running_node(lab: Lab, name: str) -> NodeSpec:
     node = known_node(lab, name)
     state = lab.runtime.node_states().get(name, "missing")
     if state != "running":
-        raise LabNotReady(f"node {name} is {state}", hint=f"lab node start {name}")
+        verb = "unpause" if state == "paused" else "start"
+        raise LabNotReady(f"node {name} is {state}", hint=f"lab node {verb} {name}")
     return node

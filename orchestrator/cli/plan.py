@@ -11,6 +11,7 @@ import click
 
 from orchestrator.cli.labs import DEFAULT_NAME
 from orchestrator.cli.output import print_table
+from orchestrator.spec_json import spec_to_json
 
 if TYPE_CHECKING:
     from orchestrator.spec import LabSpec, NodeSpec
@@ -76,8 +77,8 @@ def print_plan(spec: LabSpec, runtime: str, running: bool) -> None:
     rows = [
         (node.name, node.role, _overlay(node), ", ".join(_dials(spec, node.name)), _runs(node)) for node in spec.nodes
     ]
-    # A column for what runs only where not all nodes are ours.
-    width = 4 + any(node.reference for node in spec.nodes)
+    # A column for what runs only where not all nodes are plain ones of ours.
+    width = 4 + any(node.reference or node.own for node in spec.nodes)
     print_table(("node", "role", "overlay", "dials", "runs")[:width], [row[:width] for row in rows])
 
 
@@ -86,38 +87,14 @@ def plan_to_json(spec: LabSpec, runtime: str, running: bool) -> dict[str, Any]:
     return spec_to_json(spec) | {"runtime": runtime, "running": running}
 
 
-def spec_to_json(spec: LabSpec) -> dict[str, Any]:
-    """A lab as it should be; no secret keys."""
-    return {
-        "lab": spec.name,
-        "title": spec.title,
-        "seed": spec.seed,
-        "network_id": spec.network_id,
-        "auto_connect": spec.auto_connect,
-        "image": spec.image,
-        "source": spec.source,
-        "nodes": [
-            {
-                "name": node.name,
-                "role": node.role,
-                "kind": node.kind,
-                # Null: the node chooses it when it is started.
-                "id": None if node.chooses_keys else node.id.hex(),
-                "overlay": None if node.chooses_keys else node.overlay.hex(),
-                "image": node.reference.image if node.reference else spec.image,
-            }
-            for node in spec.nodes
-        ],
-        "links": [[link.a, link.b] for link in spec.links],
-    }
-
-
 def _overlay(node: NodeSpec) -> str:
     return "its own choice" if node.chooses_keys else node.overlay.hex()[:16]
 
 
 def _runs(node: NodeSpec) -> str:
-    return node.reference.image if node.reference else node.kind
+    if node.reference:
+        return node.reference.image
+    return " ".join([node.kind, *(node.own.names if node.own else ())])
 
 
 def _dials(spec: LabSpec, name: str) -> list[str]:
@@ -156,6 +133,9 @@ def _rename(spec: LabSpec, *, name: str | None, seed: int | None) -> LabSpec:
         spec,
         name=name,
         seed=seed,
-        nodes=tuple(make_node(seed, name, node.name, role=node.role, reference=node.reference) for node in spec.nodes),
+        nodes=tuple(
+            make_node(seed, name, node.name, role=node.role, reference=node.reference, own=node.own)
+            for node in spec.nodes
+        ),
         network_id=network_id_for(seed, name),
     )

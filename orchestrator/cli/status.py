@@ -111,10 +111,20 @@ def list_labs(session: Session, as_json: bool) -> None:
         print_json({"labs": rows})
     elif rows:
         cells = [
-            (row["name"], row["id"], row["runtime"], f"{row['running']}/{row['nodes']}", row["created"], row["where"])
+            (
+                row["name"],
+                row["id"],
+                row["runtime"],
+                f"{row['running']}/{row['nodes']}",
+                row["owner"],
+                row["created"],
+                row["expires"] or "never",
+                row["where"],
+            )
             for row in rows
         ]
-        print_table(("lab", "id", "runtime", "running", "created", "where"), cells, right=("running",))
+        columns = ("lab", "id", "runtime", "running", "owner", "created", "expires", "where")
+        print_table(columns, cells, right=("running",))
     else:
         say("no lab; lab up starts one")
 
@@ -125,10 +135,12 @@ def _known_labs(session: Session, found: dict[str, FoundLab]) -> list[dict[str, 
         lab_id = session.labs.lab_id(name)
         objects = found.pop(lab_id, None)
         row = {"name": name, "id": lab_id, "runtime": "", "running": 0, "nodes": 0, "created": "", "where": "here"}
+        row |= {"owner": objects.owner if objects else "", "expires": objects.expires if objects else ""}
         if isinstance(saved, OrchestratorError):
             row["where"] = f"here, damaged: {saved}"
         else:
             row |= {"runtime": saved.runtime, "nodes": len(saved.spec.nodes), "created": saved.created}
+            row["expires"] = saved.spec.expires
         row["running"] = len(objects.running) if objects else 0
         rows.append(row)
     for lab in found.values():
@@ -143,7 +155,9 @@ def _known_labs(session: Session, found: dict[str, FoundLab]) -> list[dict[str, 
                 "runtime": lab.runtime,
                 "running": count,
                 "nodes": count + len(lab.stopped),
+                "owner": lab.owner,
                 "created": "",
+                "expires": lab.expires,
                 "where": where,
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ MAX_PORT = 65535
     help="Of the gateway on 127.0.0.1; 0 for any.",
 )
 @click.option("--timeout", type=DURATION, default=None, help="How long to wait until it is ready, such as 60s.")
+@click.option("--expires", type=DURATION, default=None, help="After that lab gc removes it, such as 2h; default never.")
 @click.option("--keep-on-fail", is_flag=True, help="Leave a lab that did not come up for inspection.")
 @click.option("--no-send", is_flag=True, help="Do not send the first message.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan.")
@@ -47,6 +49,7 @@ def up(
     runtime: str,
     port: int,
     timeout: float | None,
+    expires: float | None,
     keep_on_fail: bool,
     no_send: bool,
     dry_run: bool,
@@ -62,6 +65,8 @@ def up(
     spec = choose_spec(**source)
     if timeout is not None:
         spec = dataclasses.replace(spec, ready_timeout_s=timeout)
+    if expires is not None:
+        spec = dataclasses.replace(spec, expires=_expiry(expires))
     if dry_run:
         running = _is_up(session, spec)
         print_json(plan_to_json(spec, runtime, running)) if as_json else print_plan(spec, runtime, running)
@@ -74,11 +79,20 @@ def up(
             print_json(story.to_json(lab, delivery, seconds))
             return
         story.print_ready(lab, seconds)
+        if expires is not None and lab.adopted:
+            say(f"--expires is for new labs; this one expires {lab.spec.expires or 'never'}")
         if delivery is not None:
             story.print_delivery(lab, delivery)
         story.print_next(lab, alone=len(session.labs.saved()) < 2)
     finally:
         lab.close()
+
+
+def _expiry(seconds: float) -> str:
+    """When a lab that is started now expires."""
+    from orchestrator.labels import format_time
+
+    return format_time(datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds))
 
 
 def _bring_up(
@@ -127,6 +141,7 @@ def _greet(session: Session, lab: Lab, progress: Progress, *, keep: bool) -> Del
         raise
     except DeliveryFailed:
         progress.report(f"lab {lab.spec.name} runs, but its first message did not arrive; lab status tells more")
+        session.labs.dump_failure(lab, progress.report)
         lab.close()
         raise
     except BaseException:

@@ -132,6 +132,18 @@ def ensure_image(client: docker.DockerClient, *, report: Callable[[str], None], 
         raise ImageError(f"the engine failed while the node image was made: {error}") from error
 
 
+def find_finished_image(client: docker.DockerClient) -> ImageInfo | None:
+    """The node image for this checkout; None if it is not there. Nothing is built.
+
+    Raises:
+        ImageError: this is not a checkout, or the engine fails.
+    """
+    try:
+        return _find_finished(client, ImageInputs.read(PROJECT_DIR, arch=str(client.version()["Arch"])))
+    except DockerException as error:
+        raise ImageError(f"the engine failed while the node image was looked for: {error}") from error
+
+
 def _find_finished(client: docker.DockerClient, inputs: ImageInputs) -> ImageInfo | None:
     """The finished image on any base that is there: a base that turns up later does not make an image stale."""
     for base in present_bases(client, inputs.recipe):

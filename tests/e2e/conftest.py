@@ -1,11 +1,12 @@
 """Labs for the end-to-end tests: real containers where an engine answers, processes otherwise, said aloud.
 
-With LAB_REQUIRE_DOCKER=1 a missing engine fails the tests. When one fails, what each node last said is printed with it.
+With LAB_REQUIRE_DOCKER=1 a missing engine fails the tests. The fixtures `lab` and `lab_factory`, and what is printed of
+each node when a test fails, are those of the plugin that users have (orchestrator/testing).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,13 @@ from orchestrator import labels
 from orchestrator.engine import Engine, engine_required
 from orchestrator.errors import RuntimeUnavailable
 from orchestrator.lab import Lab
-from orchestrator.spec import LabSpec
+from orchestrator.testing.plugin import LABS
 from tests.e2e.shell import Shell
 
-LOG_LINES = 25
-"""Of each node, shown with a test that failed."""
+__all__ = ["LABS", "Factory", "in_containers"]
 
 Factory = Callable[..., Lab]
+"""Of the fixture `lab_factory`."""
 
 in_containers: set[str] = set()
 """Tests that had a lab, or a node, in containers."""
@@ -75,36 +76,17 @@ def shell(tmp_path: Path, default_runtime: str, request: pytest.FixtureRequest) 
     shell("down", "--all")
 
 
-@pytest.fixture
-def lab_factory(request: pytest.FixtureRequest, tmp_path: Path, default_runtime: str) -> Iterator[Factory]:
-    """Start labs that end with the test."""
-    labs: list[Lab] = []
-
-    def start(source: LabSpec | str | Path, *, runtime: str | None = None) -> Lab:
-        kind = runtime or default_runtime
-        if kind == "docker":
-            in_containers.add(request.node.nodeid)
-        lab = Lab.up(source, runtime=kind, state_root=tmp_path / "labs")
-        labs.append(lab)
-        return lab
-
-    request.node.stash[LABS] = labs
-    yield start
-    for lab in labs:
-        lab.down()
-
-
-LABS: pytest.StashKey[list[Lab]] = pytest.StashKey()
+@pytest.fixture(scope="session")
+def lab_runtime(default_runtime: str) -> str:
+    """What the labs of the fixtures `lab` and `lab_factory` run on; these come from our own plugin."""
+    return default_runtime
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.when == "call" and report.failed:
-        for lab in item.stash.get(LABS, []):
-            for node in lab.spec.nodes:
-                lines = "\n".join(lab.runtime.logs(node, tail=LOG_LINES))
-                report.sections.append((f"{lab.spec.name}/{node.name} last said", lines))
+    if any(lab.runtime.name == "docker" for lab in item.stash.get(LABS, [])):
+        in_containers.add(item.nodeid)
     return report
 
 

@@ -69,9 +69,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "node.pss.notification": CORES | {"node.rpc", "node.pss"},
     "node.pss.client_pipe": CORES | {"node.p2p", "node.rpc", "node.pss"},
     "node.pss.service": SERVICES | {"node.swarm", "node.pss"},
+    "node.pss.mount": SERVICES | {"node.pss"},
     # What puts it together.
+    "node.load": FIRST_ROW | {"node.p2p", "node.service"},
     "node.config": FIRST_ROW | {"node.crypto", "node.service"},
-    "node.app": SERVICES | {"node.config", "node.swarm.service", "node.pss.service"},
+    "node.app": SERVICES | {"node.config", "node.load", "node.swarm.service", "node.pss.service", "node.pss.mount"},
     "node.control": SERVICES | {"node.config", "node.swarm", "node.pss", "node.control"},
     "node.__main__": FIRST_ROW | {"node.app", "node.config", "node.service", "node.control.server"},
     # What callers of the control interface load, the orchestrator among them: nothing that runs a node.
@@ -96,7 +98,10 @@ SANS_IO = (
     "node.enode",
     "node.enr",
 )
-SANS_IO_ALSO = ("node.networks", "node.ids", "node.disconnect", "node.errors", "node.p2p.admission", "node.p2p.dialer")
+SANS_IO_ALSO = (
+    *("node.networks", "node.ids", "node.disconnect", "node.errors"),
+    *("node.p2p.admission", "node.p2p.dialer", "node.p2p.shaper"),
+)
 SHELLS = {"node.discv4.service", "node.discv4.memory", "node.swarm.service", "node.pss.service"} | {
     f"node.pss.{name}" for name in ("handshake_shell", "pipe", "protocol", "ping", "client", "client_pipe")
 }

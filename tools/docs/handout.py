@@ -68,7 +68,7 @@ def build(target: Path) -> None:
 def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else TARGET
     build(target)
-    print(target)
+    print(target.relative_to(ROOT) if target.is_relative_to(ROOT) else target)
 
 
 if __name__ == "__main__":

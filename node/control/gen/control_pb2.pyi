@@ -296,6 +296,50 @@ class Event(_message.Message):
     data_json: str
     def __init__(self, seq: _Optional[int] = ..., wall_s: _Optional[float] = ..., mono_s: _Optional[float] = ..., node: _Optional[str] = ..., kind: _Optional[str] = ..., peer: _Optional[str] = ..., protocol: _Optional[str] = ..., code: _Optional[int] = ..., size: _Optional[int] = ..., digest: _Optional[str] = ..., reason: _Optional[str] = ..., control: _Optional[bool] = ..., local: _Optional[str] = ..., remote: _Optional[str] = ..., data_json: _Optional[str] = ...) -> None: ...
 
+class SetLinkConditionsRequest(_message.Message):
+    __slots__ = ("links", "keep", "seed", "probe_ms")
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    KEEP_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    PROBE_MS_FIELD_NUMBER: _ClassVar[int]
+    links: _containers.RepeatedCompositeFieldContainer[LinkConditions]
+    keep: bool
+    seed: int
+    probe_ms: int
+    def __init__(self, links: _Optional[_Iterable[_Union[LinkConditions, _Mapping]]] = ..., keep: _Optional[bool] = ..., seed: _Optional[int] = ..., probe_ms: _Optional[int] = ...) -> None: ...
+
+class LinkConditions(_message.Message):
+    __slots__ = ("node_id", "delay_s", "jitter_s", "loss", "rate_bps", "blocked")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    DELAY_S_FIELD_NUMBER: _ClassVar[int]
+    JITTER_S_FIELD_NUMBER: _ClassVar[int]
+    LOSS_FIELD_NUMBER: _ClassVar[int]
+    RATE_BPS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKED_FIELD_NUMBER: _ClassVar[int]
+    node_id: bytes
+    delay_s: float
+    jitter_s: float
+    loss: float
+    rate_bps: float
+    blocked: bool
+    def __init__(self, node_id: _Optional[bytes] = ..., delay_s: _Optional[float] = ..., jitter_s: _Optional[float] = ..., loss: _Optional[float] = ..., rate_bps: _Optional[float] = ..., blocked: _Optional[bool] = ...) -> None: ...
+
+class SetLinkConditionsResponse(_message.Message):
+    __slots__ = ("links",)
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    links: _containers.RepeatedCompositeFieldContainer[LinkState]
+    def __init__(self, links: _Optional[_Iterable[_Union[LinkState, _Mapping]]] = ...) -> None: ...
+
+class LinkState(_message.Message):
+    __slots__ = ("conditions", "connected", "round_trip_s")
+    CONDITIONS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    ROUND_TRIP_S_FIELD_NUMBER: _ClassVar[int]
+    conditions: LinkConditions
+    connected: bool
+    round_trip_s: float
+    def __init__(self, conditions: _Optional[_Union[LinkConditions, _Mapping]] = ..., connected: _Optional[bool] = ..., round_trip_s: _Optional[float] = ...) -> None: ...
+
 class CallRequest(_message.Message):
     __slots__ = ("method", "params_json")
     METHOD_FIELD_NUMBER: _ClassVar[int]

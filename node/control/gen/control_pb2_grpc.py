@@ -89,6 +89,11 @@ class ControlStub:
                 request_serializer=node_dot_control_dot_gen_dot_control__pb2.StreamEventsRequest.SerializeToString,
                 response_deserializer=node_dot_control_dot_gen_dot_control__pb2.StreamEventsResponse.FromString,
                 _registered_method=True)
+        self.SetLinkConditions = channel.unary_unary(
+                '/psslab.control.v1.Control/SetLinkConditions',
+                request_serializer=node_dot_control_dot_gen_dot_control__pb2.SetLinkConditionsRequest.SerializeToString,
+                response_deserializer=node_dot_control_dot_gen_dot_control__pb2.SetLinkConditionsResponse.FromString,
+                _registered_method=True)
         self.Call = channel.unary_unary(
                 '/psslab.control.v1.Control/Call',
                 request_serializer=node_dot_control_dot_gen_dot_control__pb2.CallRequest.SerializeToString,
@@ -176,6 +181,14 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetLinkConditions(self, request, context):
+        """What becomes of the bytes that this node sends to its peers; and how its connections are. Both directions of a link
+        are shaped in two nodes, each in the one that sends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Call(self, request, context):
         """Any JSON-RPC method of the node.
         """
@@ -240,6 +253,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.StreamEvents,
                     request_deserializer=node_dot_control_dot_gen_dot_control__pb2.StreamEventsRequest.FromString,
                     response_serializer=node_dot_control_dot_gen_dot_control__pb2.StreamEventsResponse.SerializeToString,
+            ),
+            'SetLinkConditions': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLinkConditions,
+                    request_deserializer=node_dot_control_dot_gen_dot_control__pb2.SetLinkConditionsRequest.FromString,
+                    response_serializer=node_dot_control_dot_gen_dot_control__pb2.SetLinkConditionsResponse.SerializeToString,
             ),
             'Call': grpc.unary_unary_rpc_method_handler(
                     servicer.Call,
@@ -544,6 +562,33 @@ class Control:
             '/psslab.control.v1.Control/StreamEvents',
             node_dot_control_dot_gen_dot_control__pb2.StreamEventsRequest.SerializeToString,
             node_dot_control_dot_gen_dot_control__pb2.StreamEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLinkConditions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/psslab.control.v1.Control/SetLinkConditions',
+            node_dot_control_dot_gen_dot_control__pb2.SetLinkConditionsRequest.SerializeToString,
+            node_dot_control_dot_gen_dot_control__pb2.SetLinkConditionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -107,6 +107,48 @@ async def test_disconnecting_a_stranger_is_fine(unix: Caller) -> None:
     await unix.Disconnect(pb.DisconnectRequest(node_id=bytes(32), wait_ms=1000))
 
 
+# -- link conditions
+
+
+async def test_link_conditions_are_set_told_and_measured(control: Caller, node: LabNode) -> None:
+    async with lab_node(2) as other:
+        await connect(node, other)
+        slow = pb.LinkConditions(node_id=other.enode.id, delay_s=0.1, loss=0.0)
+        absent = pb.LinkConditions(node_id=bytes(32), blocked=True)
+        links = (await control.SetLinkConditions(pb.SetLinkConditionsRequest(links=[slow, absent], seed=1))).links
+        by_id = {link.conditions.node_id: link for link in links}
+        assert (by_id[other.enode.id].conditions, by_id[other.enode.id].connected) == (slow, True)
+        assert (by_id[bytes(32)].conditions, by_id[bytes(32)].connected) == (absent, False)
+        probe = pb.SetLinkConditionsRequest(keep=True, probe_ms=3000)
+        measured = {link.conditions.node_id: link for link in (await control.SetLinkConditions(probe)).links}
+        assert measured[other.enode.id].round_trip_s == pytest.approx(0.1, rel=0.5)
+        assert measured[other.enode.id].conditions == slow
+        blocked = pb.LinkConditions(node_id=other.enode.id, blocked=True)
+        request = pb.SetLinkConditionsRequest(links=[blocked], probe_ms=100)
+        [link] = (await control.SetLinkConditions(request)).links
+        assert (link.connected, link.round_trip_s) == (True, 0.0)
+        # What was held back, the Ping among it, arrives when the way is free; the connection is still the same.
+        [link] = (await control.SetLinkConditions(pb.SetLinkConditionsRequest(probe_ms=3000))).links
+        assert link.connected
+        assert 0 < link.round_trip_s < 0.1
+        assert link.conditions == pb.LinkConditions(node_id=other.enode.id)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        (pb.LinkConditions(node_id=b"short"), "node_id: want 32 bytes, got 5"),
+        (pb.LinkConditions(node_id=bytes(32), delay_s=61), "delay_s: want 0 to 60"),
+        (pb.LinkConditions(node_id=bytes(32), jitter_s=-1), "jitter_s: want 0 to 60"),
+        (pb.LinkConditions(node_id=bytes(32), loss=1.1), "loss: want 0 to 1"),
+        (pb.LinkConditions(node_id=bytes(32), rate_bps=float("inf")), "rate_bps: want 0 to"),
+        (pb.LinkConditions(node_id=bytes(32), loss=float("nan")), "loss: want 0 to 1"),
+    ],
+)
+async def test_link_conditions_that_make_no_sense(control: Caller, conditions: pb.LinkConditions, text: str) -> None:
+    await refused(control.SetLinkConditions(pb.SetLinkConditionsRequest(links=[conditions])), INVALID, text)
+
+
 # -- the overlay
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from node.errors import DecryptionFailed
 from node.events import Kind
+from node.ids import Digest
 from node.pss.crypto import unwrap_asymmetric
 from node.pss.handlers import HandlerRegistry
 from node.pss.keystore import KeyStore, format_pubkey_id
@@ -124,6 +125,41 @@ async def test_an_address_may_say_less_than_all(three: list[LabNode], kind: Mess
     assert [event.data["to"] for event in pss_events(bob, digest) if event.kind is Kind.PSS_RECEIVED] == [
         bob.address[:known].hex()
     ]
+
+
+async def test_events_tell_who_tried_to_open_a_message_and_who_could(three: list[LabNode]) -> None:
+    alice, relay, bob = three
+    bob.listen(TOPIC)
+    relay.pss.keys.generate_symmetric_key(TOPIC, b"", add_to_cache=True)
+    mode = {"mode": "symmetric"}
+    digest = send(alice, bob, b"a secret of two", kind=MessageKind.SYMMETRIC)
+    await until(lambda: len(bob.inbox) == 1)
+    assert await received(relay, digest) == mode | {
+        "keys_tried": 0,
+        "opened": False,
+        "passed_on": "addressed elsewhere",
+    }
+    assert await received(bob, digest) == mode | {"keys_tried": 1, "opened": True}
+    # To everybody: whoever listens tries its keys.
+    quiet = send(alice, bob, b"a secret of two", kind=MessageKind.SYMMETRIC, address=b"")
+    await until(lambda: len(bob.inbox) == 2)
+    passed_on = {"keys_tried": 0, "opened": False, "passed_on": "nobody here listens to it"}
+    assert await received(relay, quiet) == mode | passed_on
+    relay.listen(TOPIC)
+    dark = send(alice, bob, b"a secret of two", kind=MessageKind.SYMMETRIC, address=b"")
+    await until(lambda: len(bob.inbox) == 3)
+    tried = {"keys_tried": 1, "opened": False, "passed_on": "no key of ours opens it"}
+    assert await received(relay, dark) == mode | tried
+    events = repr([pss_events(node, one) for node in three for one in (digest, quiet, dark)])
+    assert "a secret of two" not in events
+    assert b"a secret of two".hex() not in events
+
+
+async def received(node: LabNode, digest: Digest) -> dict[str, object]:
+    """What a node told of a message when it came in, without its address."""
+    await until(lambda: Kind.PSS_RECEIVED in kinds_of(node, digest))
+    data = next(event.data for event in pss_events(node, digest) if event.kind is Kind.PSS_RECEIVED)
+    return {key: value for key, value in data.items() if key != "to"}
 
 
 async def test_a_broadcast_is_read_by_everybody_and_comes_back_as_a_duplicate(three: list[LabNode]) -> None:

@@ -91,7 +91,13 @@ async def test_what_events_say(three: list[LabNode]) -> None:
     assert {event.digest for event in (sent, by_alice, received, by_relay, delivered)} == {digest}
     assert {event.protocol for event in (sent, by_alice, received, by_relay, delivered)} == {"pss"}
     assert (sent.control, sent.size, sent.data) == (True, 5, {"mode": "asymmetric", "to": bob.address.hex()})
-    assert received.data == {"to": bob.address.hex()}
+    assert received.data == {
+        "to": bob.address.hex(),
+        "mode": "asymmetric",
+        "keys_tried": 0,
+        "opened": False,
+        "passed_on": "addressed elsewhere",
+    }
     assert by_relay.peer == bob.enode.id.hex()
     assert by_relay.data.keys() == {"mode", "own_po", "threshold", "depth", "refused", "po"}
     assert (by_relay.data["mode"], by_relay.data["po"], by_relay.data["refused"]) == ("exact", 256, 0)

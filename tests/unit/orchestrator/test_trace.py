@@ -95,6 +95,39 @@ def test_text() -> None:
     ]
 
 
+def test_who_tried_to_read_it_and_who_could() -> None:
+    told = tell(
+        SENT,
+        ("alice", 0.1, Kind.PSS_FORWARDED, "n01", ALL),
+        ("alice", 0.2, Kind.PSS_FORWARDED, "n02", ALL),
+        ("n01", 1.0, Kind.PSS_RECEIVED, "alice", {"keys_tried": 3, "opened": False, "passed_on": "no key fits"}),
+        ("n02", 1.0, Kind.PSS_RECEIVED, "alice", {"keys_tried": 0, "opened": False, "passed_on": "elsewhere"}),
+        ("n01", 1.5, Kind.PSS_FORWARDED, "bob", ALL),
+        ("bob", 2.0, Kind.PSS_RECEIVED, "n01", {"keys_tried": 1, "opened": True}),
+        ("bob", 3.0, Kind.PSS_RECEIVED, "n02", {"keys_tried": 0, "opened": False, "passed_on": "elsewhere"}),
+        ("bob", 2.1, Kind.PSS_DELIVERED, "n01", {"handlers": 1}),
+    )
+    journey = join_events(DIGEST, told, NAMES)
+    assert [(a.node, a.keys_tried, a.opened, a.passed_on) for a in journey.attempts] == [
+        ("bob", 1, True, ""),
+        ("n01", 3, False, "no key fits"),
+        ("n02", 0, False, "elsewhere"),
+    ]
+    lines = format_journey(journey).splitlines()
+    assert lines[-1] == "read by: bob; could not read it: n01 (3 keys tried); did not try: n02"
+    assert "tried 3 keys: in vain" in next(line for line in lines if "-> n01" in line)
+    assert "tried 1 key: opened it; delivered to 1 handler" in next(line for line in lines if "-> bob" in line)
+
+
+def test_what_another_implementation_does_not_tell_is_left_out() -> None:
+    told = tell(
+        SENT,
+        ("n01", 1.0, Kind.PSS_RECEIVED, "alice", {"keys_tried": "x", "opened": 1}),
+        ("n02", 1.0, Kind.PSS_RECEIVED, "alice", {}),
+    )
+    assert join_events(DIGEST, told, NAMES).attempts == ()
+
+
 def test_the_order_of_events_does_not_matter() -> None:
     shuffled = [*LINE, *LINE]
     random.Random(1).shuffle(shuffled)

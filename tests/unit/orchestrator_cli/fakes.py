@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from node.control.gen import control_pb2 as pb
+from node.events import NodeEvent
+from node.ids import NodeId
 from orchestrator.chapter.examples import Example
 from orchestrator.chapter.transcript import Said, Transcript
+from orchestrator.doctor.facts import Facts
+from orchestrator.doctor.findings import Examination, judge
 from orchestrator.errors import LabNotFound, OrchestratorError, UnknownNode
 from orchestrator.gc import FoundLab, Leftover
 from orchestrator.image import ImageInfo
 from orchestrator.journey import Hop, Journey, Note, Outcome
 from orchestrator.lab import Delivery, NodeStatus
 from orchestrator.runtime import NodeState, Report
+from orchestrator.smoke import SmokeReport
 from orchestrator.spec import LabSpec, NodeSpec
 from orchestrator.state import SavedLab
 from orchestrator.stock import load_stock
 
 DIGEST = bytes(range(32))
 MEGABYTE = 1024 * 1024
+GIGABYTE = 1024 * MEGABYTE
+FOLLOW_LIMIT_S = 10.0
+
+T = TypeVar("T")
 
 
 def make_journey(spec: LabSpec) -> Journey:
@@ -86,6 +97,35 @@ class FakeNode:
         row = pb.Bin(po=1, connected=neighbours, known=[*neighbours, stranger])
         return pb.Kademlia(self=self.spec.overlay, depth=1, bins=[row])
 
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def id(self) -> NodeId:
+        return self.spec.id
+
+    def history(self, *kinds: str, digest: str = "") -> list[NodeEvent]:
+        told = self._lab.events.get(self.spec.name, [])
+        return [event for event in told if (not kinds or event.kind in kinds) and digest in ("", event.digest)]
+
+    @contextlib.contextmanager
+    def events(self, *kinds: str, history: bool = False, digest: str = "") -> Iterator[Iterator[NodeEvent]]:
+        """What is remembered, if it is wanted; what happens; then the user interrupts."""
+        if self._lab.raises:
+            raise self._lab.raises
+        later = [event for event in self._lab.later.get(self.spec.name, []) if not kinds or event.kind in kinds]
+
+        def stream() -> Iterator[NodeEvent]:
+            yield from self.history(*kinds) if history else ()
+            yield from later
+            self._lab.closed.wait(FOLLOW_LIMIT_S)
+
+        yield stream()
+
+    def close(self) -> None:
+        self._lab.closed.set()
+
     def rpc(self, method: str, *params: object) -> Any:
         if self._lab.raises:
             raise self._lab.raises
@@ -102,11 +142,27 @@ class FakeLab:
         self.raises: BaseException | None = None
         self.calls: list[tuple[Any, ...]] = []
         self.reasons: dict[str, list[str]] = {}
+        self.smoke_reports: dict[str, SmokeReport] = {}
+        self.events: dict[str, list[NodeEvent]] = {}
+        self.later: dict[str, list[NodeEvent]] = {}
+        self.closed = threading.Event()
 
     def __getitem__(self, name: str) -> FakeNode:
         if name not in self.spec.node_names:
             raise UnknownNode(name)
         return FakeNode(self, self.spec.node(name))
+
+    @property
+    def nodes(self) -> list[FakeNode]:
+        return [self[name] for name in self.spec.node_names]
+
+    @property
+    def running(self) -> set[str]:
+        return {name for name, state in self.runtime.states.items() if state is NodeState.RUNNING}
+
+    def ask(self, question: Callable[[FakeNode], T], names: Collection[str] | None = None) -> dict[str, T]:
+        asked = self.running if names is None else names
+        return {node.name: question(node) for node in self.nodes if node.name in asked}
 
     def _act(self, *call: Any) -> None:
         self.calls.append(call)
@@ -151,6 +207,17 @@ class FakeLab:
     def kill(self, name: str) -> None:
         self._act("kill", name)
 
+    def smoke(self, mode: str, *, progress: Callable[[int], None], **options: Any) -> SmokeReport:
+        self._act("smoke", mode, options)
+        progress(options["count"])
+        return self.smoke_reports[mode]
+
+    def dump(self, directory: Path) -> Path:
+        self._act("dump", directory)
+        directory.mkdir()
+        (directory / "README.txt").write_text("what is what")
+        return directory
+
     def down(self) -> list[str]:
         self.calls.append(("down",))
         return []
@@ -174,6 +241,9 @@ class FakeLabs:
         self.raises: Exception | None = None
         self.played: list[tuple[str, str]] = []
         self.performance = Transcript()
+        self.facts = Facts(memory_available_bytes=8 * GIGABYTE, memory_total_bytes=16 * GIGABYTE)
+        self.dumped: list[str] = []
+        self.examined: list[dict[str, Any]] = []
         for name in names:
             self.add(name)
 
@@ -250,6 +320,13 @@ class FakeLabs:
             raise self.raises
         report("building")
         return ImageInfo(tag="pss-lab-node:abc", id="sha256:1", size_bytes=121_000_000, built=rebuild)
+
+    def dump_failure(self, lab: FakeLab, report: Report) -> None:
+        self.dumped.append(lab.spec.name)
+
+    def examine(self, **wanted: Any) -> Examination:
+        self.examined.append(wanted)
+        return judge(self.facts, runtime=wanted["runtime"], nodes=wanted["nodes"])
 
     def last_digest(self, name: str) -> str:
         return self.digests.get(name, "")

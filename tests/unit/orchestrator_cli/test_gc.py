@@ -42,6 +42,17 @@ def test_a_lab_without_its_state_goes(tmp_path: Path) -> None:
     assert _reasons(there, Path("/elsewhere")) == [f"its state directory {tmp_path / 'gone'} is gone"]
 
 
+def test_a_lab_that_somebody_is_at_work_on_stays(tmp_path: Path) -> None:
+    """As a chapter that plays: it has a directory and a lock, and is never saved."""
+    state = StateDir("x", tmp_path)
+    lab = FoundLab(lab_id=state.lab_id, runtime="docker", directory=state.directory, expires="2026-06-01T11:00:00Z")
+    with state.lock():
+        assert _reasons(lab, tmp_path) == []
+    assert _reasons(lab, tmp_path) == ["expired 2026-06-01T11:00:00Z"]
+    lab.expires = ""
+    assert _reasons(lab, tmp_path) == [f"its state directory {state.directory} is gone"]
+
+
 def test_a_lab_of_whom_nothing_is_known_stays(tmp_path: Path) -> None:
     assert _reasons(FoundLab(lab_id="x-123456", runtime="docker"), tmp_path) == []
 

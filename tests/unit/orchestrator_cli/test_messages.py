@@ -30,6 +30,12 @@ def test_send_without_path(run: Run) -> None:
     assert "->" not in run("send", "alice", "bob", "hi", "--no-trace").stdout
 
 
+def test_send_with_the_whole_tree(run: Run) -> None:
+    lines = run("send", "alice", "bob", "hi", "--trace").stdout.splitlines()
+    assert lines[0] == "bob got 2 bytes from alice (asym) after 4.2 ms"
+    assert lines[1:] == run("trace").stdout.splitlines()
+
+
 def test_send_options(run: Run, labs: FakeLabs) -> None:
     run("send", "alice", "bob", "-", "--mode", "raw", "--timeout", "500ms", stdin=b"\x00\xff")
     assert labs.labs["default"].calls[0] == ("send", "alice", "bob", b"\x00\xff", {"mode": "raw", "timeout_s": 0.5})

@@ -59,21 +59,6 @@ def test_rpc_error(run: Run, labs: FakeLabs) -> None:
     assert result.stderr == "error: the method x does not exist (code -32601)\n"
 
 
-def test_kademlia(run: Run) -> None:
-    result = run("kademlia", "n01")
-    lines = result.stdout.splitlines()
-    assert lines[0].startswith("n01  overlay ")
-    assert lines[0].endswith("depth 1")
-    assert lines[1].split() == ["po", "connected", "known"]
-    assert lines[2].split() == ["1", "alice,", "bob", "abababab,", "alice,", "bob"]
-
-
-def test_kademlia_json(run: Run) -> None:
-    document = json.loads(run("kademlia", "n01", "--json").stdout)
-    assert (document["node"], document["depth"]) == ("n01", 1)
-    assert document["bins"] == [{"po": 1, "connected": ["alice", "bob"], "known": ["abababab", "alice", "bob"]}]
-
-
 @pytest.mark.parametrize("verb", ["connect", "disconnect"])
 def test_links(run: Run, labs: FakeLabs, verb: str) -> None:
     result = run(verb, "alice", "bob")

@@ -228,6 +228,7 @@ def test_a_first_message_that_does_not_arrive_leaves_the_lab(run: Run, labs: Fak
     result = run("up")
     assert result.exit_code == 124
     assert "lab default runs, but its first message did not arrive" in result.stderr
+    assert labs.dumped == ["default"]
     assert "error: bob did not get it\nhint: lab trace abc\n" in result.stderr
     assert [call[0] for call in labs.labs["default"].calls] == ["send", "close"]
 

@@ -174,9 +174,7 @@ async def test_a_handler_that_fails_is_logged_and_the_session_goes_on(
 @pytest.mark.parametrize(
     "error", [PeerDisconnected("somebody else has left"), LocalProtocolError("our own mistake"), KeyError("a bug")]
 )
-async def test_only_what_is_about_this_peer_ends_the_session(
-    peer: TypedPeer, pipe: FakePipe, error: Exception
-) -> None:
+async def test_only_what_is_about_this_peer_ends_the_session(peer: TypedPeer, pipe: FakePipe, error: Exception) -> None:
     heard: list[str] = []
 
     def handle(message: Word) -> None:

@@ -151,6 +151,39 @@ def test_what_does_not_open_goes_on(message: PssMessage) -> None:
     assert Node(handler()).receive(message) == Forward(ForwardReason.NOT_OPENED)
 
 
+@pytest.mark.parametrize(
+    ("message", "keys", "tried"),
+    [
+        (raw(), 3, 0),
+        (asymmetric(), 3, 1),
+        (asymmetric(recipient=NODE_3.public), 3, 1),
+        (asymmetric(to=ELSEWHERE), 3, 0),
+        (symmetric(), 0, 0),
+        (symmetric(), 3, 3),
+        (symmetric(to=ELSEWHERE), 3, 0),
+    ],
+    ids=["raw", "ours", "another's", "elsewhere", "no key", "no key fits", "symmetric elsewhere"],
+)
+def test_how_many_keys_were_tried(message: PssMessage, keys: int, tried: int) -> None:
+    node = Node(handler(raw=True))
+    for number in range(keys):
+        node.keys.set_symmetric_key(bytes([number]) * 32, FOO, b"", add_to_cache=True)
+    decision = node.receive(message)
+    assert isinstance(decision, Forward | Deliver)
+    assert decision.keys_tried == tried
+
+
+def test_keys_are_tried_up_to_the_one_that_fits() -> None:
+    node = Node(handler())
+    node.keys.set_symmetric_key(b"\x01" * 32, FOO, b"", add_to_cache=True)
+    node.keys.set_symmetric_key(SECRET, FOO, b"", add_to_cache=True)
+    node.keys.set_symmetric_key(b"\x02" * 32, FOO, b"", add_to_cache=True)
+    for tried in (2, 1):  # what fitted last is tried first
+        decision = node.receive(symmetric())
+        assert isinstance(decision, Deliver)
+        assert decision.keys_tried == tried
+
+
 @pytest.mark.parametrize(("to", "forward"), [(OWN, False), (OWN[:31], True), (OWN[:1], True), (b"", True)])
 def test_only_the_full_address_ends_the_way(to: bytes, forward: bool) -> None:
     decision = Node(handler()).receive(asymmetric(to))

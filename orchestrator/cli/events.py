@@ -1,0 +1,222 @@
+"""`lab events`: what happens in all nodes, in one stream by time."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.arguments import NamedOption
+from orchestrator.cli.labs import choose_lab
+from orchestrator.cli.output import say
+from orchestrator.cli.session import Session, lab_option, pass_session
+
+if TYPE_CHECKING:
+    from node.events import NodeEvent
+    from orchestrator.event_stream import MessageFilter, Notice, Told
+    from orchestrator.lab import Lab
+    from orchestrator.node_handle import NodeHandle
+
+SHORT_HEX_DIGITS = 8
+WORDS = {"control": "yellow", "live": "green", "current": "cyan"}
+"""Somebody asked for it; it happened; it is so now. A word and a colour each."""
+KIND_CHARS = 13
+INCOMING = ("pss.received", "pss.delivered", "pss.duplicate", "pss.dropped", "msgrecv")
+"""Kinds whose peer is where it came from."""
+MAX_TEXT_CHARS = 60
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Show what happens from now on, until Ctrl-C.")
+@click.option("--current", is_flag=True, help="Begin with what is so now: which nodes run, who is connected with whom.")
+@click.option(
+    "--filter",
+    "filters",
+    cls=NamedOption,
+    multiple=True,
+    metavar="PROTO[:CODES]",
+    help="Only events of a protocol, and of some of its message codes: pss, bzz:0,1. May be repeated.",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    cls=NamedOption,
+    multiple=True,
+    metavar="KIND",
+    help="Only events of a kind: add, pss.forwarded, or all of pss.",
+)
+@click.option(
+    "--nodes",
+    "selectors",
+    cls=NamedOption,
+    multiple=True,
+    metavar="SEL",
+    help="Only of some nodes: a name, a glob or role=ROLE.",
+)
+@click.option(
+    "--tail",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Only the last N of those that are remembered; with --follow none by default, else all.",
+)
+@click.option("--json", "as_json", cls=NamedOption, is_flag=True, help="One JSON document a line.")
+@lab_option
+@pass_session
+def events(
+    session: Session,
+    follow: bool,
+    current: bool,
+    filters: tuple[str, ...],
+    kinds: tuple[str, ...],
+    selectors: tuple[str, ...],
+    tail: int | None,
+    as_json: bool,
+    lab_name: str | None,
+) -> None:
+    """Show the events of all nodes, in the order of time.
+
+    What they remember, or with --follow what happens from now on. "control" is what somebody asked for, "live" what
+    happened by itself.
+    """
+    from orchestrator.event_stream import MessageFilter, parse_kinds
+    from orchestrator.names import select_nodes
+
+    wanted, chosen_kinds = MessageFilter.parse(filters), parse_kinds(kinds)
+    lab = session.labs.open(choose_lab(session.labs, lab_name))
+    try:
+        nodes = [lab[node.name] for node in select_nodes(lab.spec.nodes, selectors)]
+        show = _Printer(lab, as_json)
+        count = tail if tail is not None else 0 if follow else None
+        if follow:
+            _follow(lab, nodes, chosen_kinds, wanted, count, show, current=current)
+            return
+        if current:
+            show.current(nodes)
+        for told in _last(_remembered(lab, nodes, chosen_kinds), wanted, count):
+            show.told(told)
+    finally:
+        lab.close()
+
+
+def _follow(
+    lab: Lab,
+    nodes: list[NodeHandle],
+    kinds: list[str],
+    wanted: MessageFilter,
+    tail: int | None,
+    show: _Printer,
+    *,
+    current: bool,
+) -> None:
+    from orchestrator.event_stream import Follower, Notice
+
+    # Nothing of what is remembered is asked for unless it is shown.
+    remembered = _remembered(lab, nodes, kinds) if tail else []
+    seen: dict[str, float] = {}
+    for told in remembered:
+        seen[told.node] = max(told.event.wall_s, seen.get(told.node, 0.0))
+    with Follower(nodes, kinds, seen=seen) as stream:
+        if current:
+            show.current(nodes)
+        for told in _last(remembered, wanted, tail):
+            show.told(told)
+        heard: dict[str, bool] = {}
+        for item in stream:
+            if isinstance(item, Notice):
+                _say_of(item, heard, len(nodes))
+            elif wanted.passes(item.event):
+                show.told(item)
+
+
+def _say_of(notice: Notice, heard: dict[str, bool], nodes: int) -> None:
+    """Tell the user; once something is known of every node (`heard`: whether it is followed), that it has begun."""
+    from orchestrator.event_stream import FOLLOWED
+
+    if notice.text != FOLLOWED or len(heard) == nodes:
+        say(f"{notice.node} {notice.text}")
+    if len(heard) < nodes:
+        heard[notice.node] = notice.text == FOLLOWED
+        if len(heard) == nodes:
+            followed = sum(heard.values())
+            count = str(nodes) if followed == nodes else f"{followed} of {nodes}"
+            say(f"following {count} nodes; Ctrl-C ends it")
+
+
+def _remembered(lab: Lab, nodes: list[NodeHandle], kinds: list[str]) -> list[Told]:
+    """What the nodes remember, in time order; nodes that do not answer, or have no events, are left out."""
+    from orchestrator.event_stream import Told, merge
+
+    told = lab.ask(lambda node: node.control.history(*kinds), {node.name for node in nodes} & lab.running)
+    return merge(Told(name, event) for name, history in told.items() for event in history)
+
+
+def _last(remembered: Iterable[Told], wanted: MessageFilter, tail: int | None) -> list[Told]:
+    chosen = [told for told in remembered if wanted.passes(told.event)]
+    return chosen if tail is None else chosen[len(chosen) - min(tail, len(chosen)) :]
+
+
+class _Printer:
+    """Events as lines."""
+
+    def __init__(self, lab: Lab, as_json: bool) -> None:
+        self._lab, self._as_json = lab, as_json
+        self._names = {node.id.hex(): node.name for node in lab.spec.nodes}
+        self._width = max(len(node.name) for node in lab.spec.nodes)
+
+    def told(self, told: Told) -> None:
+        event = told.event
+        peer = self._names.get(event.peer, "")
+        if self._as_json:
+            click.echo(json.dumps({"node": told.node, **asdict(event), "peer_name": peer}))
+            return
+        at = datetime.datetime.fromtimestamp(event.wall_s).astimezone().strftime("%H:%M:%S.%f")[:-3]
+        shown = peer or (f"{event.peer[:SHORT_HEX_DIGITS]}…" if event.peer else "")
+        self._line(at, told.node, "control" if event.control else "live", event.kind.value, shown, _details(event))
+
+    def current(self, nodes: list[NodeHandle]) -> None:
+        """Which nodes run and who is connected, each connection once."""
+        from orchestrator import observe
+
+        chosen, tables = {node.name for node in nodes}, observe.tables(self._lab)
+        for name in (name for name in self._lab.spec.node_names if name in chosen):
+            state = str(self._lab.runtime.node_states().get(name, "missing"))
+            depth = tables[name].depth if name in tables else None
+            self._now(name, "node", "", {"state": state, "depth": depth})
+        for a, b in sorted(observe.connections(self._lab.spec, tables)):
+            if chosen & {a, b}:
+                self._now(a, "conn", b, {})
+
+    def _now(self, node: str, kind: str, peer: str, data: dict[str, Any]) -> None:
+        if self._as_json:
+            click.echo(json.dumps({"node": node, "kind": kind, "current": True, "peer_name": peer, "data": data}))
+        else:
+            details = " ".join(f"{key}={value}" for key, value in data.items() if value is not None)
+            self._line("now", node, "current", kind, peer, details)
+
+    def _line(self, at: str, node: str, word: str, kind: str, peer: str, details: str) -> None:
+        coloured = click.style(f"{word:<7}", fg=WORDS[word])
+        arrow = "<-" if kind in INCOMING else "->" if kind != "conn" else "--"
+        end = f"{arrow} {peer:<{self._width}}" if peer else " " * (self._width + 3)
+        click.echo(f"{at:<12}  {node:<{self._width}}  {coloured}  {kind:<{KIND_CHARS}}  {end}  {details}".rstrip())
+
+
+def _details(event: NodeEvent) -> str:
+    return " ".join(_parts(event))
+
+
+def _parts(event: NodeEvent) -> Iterator[str]:
+    if event.protocol:
+        yield event.protocol if event.code is None else f"{event.protocol}:{event.code}"
+    if event.size is not None:
+        yield f"{event.size} B"
+    if event.digest:
+        yield f"message {event.digest[:SHORT_HEX_DIGITS]}…"
+    for key, value in event.data.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        yield f"{key}={text if len(text) <= MAX_TEXT_CHARS else text[:SHORT_HEX_DIGITS] + '…'}"
+    if event.reason:
+        yield event.reason[: 2 * MAX_TEXT_CHARS]

@@ -1,0 +1,37 @@
+"""Waiting for a node that was just started, without waiting for one that has ended already."""
+
+from __future__ import annotations
+
+import time
+
+import grpc
+
+from node.control.client import ControlError
+from node.control.gen import control_pb2 as pb
+from orchestrator.errors import LabNotReady
+from orchestrator.node_handle import NodeHandle
+from orchestrator.runtime import NodeState, Runtime
+
+LOOK_S = 2.0
+"""How long to wait for an answer before looking whether the node runs at all; a start takes less."""
+LOG_LINES = 5
+
+
+def wait_until_up(node: NodeHandle, runtime: Runtime, timeout_s: float) -> pb.NodeInfo:
+    """The node's info as soon as it answers.
+
+    Raises:
+        LabNotReady: not in time, or it has ended; with what it last said.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return node.control.wait_until_up(max(min(LOOK_S, left), 0.0))
+        except ControlError as error:
+            ended = runtime.node_states().get(node.name) is not NodeState.RUNNING
+            if left > LOOK_S and not ended and error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
+                continue
+            why = "it ended" if ended else error.details
+            last = list(runtime.logs(node.spec, tail=LOG_LINES))
+            raise LabNotReady(f"node {node.name} does not come up: {why}; it last said: {last}") from None
