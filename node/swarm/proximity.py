@@ -6,7 +6,7 @@ for addresses as bytes, and (``..._of_ints``) for positions that the caller has 
 
 from __future__ import annotations
 
-from node.ids import OVERLAY_ADDRESS_BYTES, OverlayAddress
+from node.ids import OVERLAY_ADDRESS_BYTES
 
 MAX_PO = 8 * OVERLAY_ADDRESS_BYTES
 """Proximity order of an address to itself, in bits: all 256 are equal."""
@@ -20,11 +20,6 @@ def position(address: bytes) -> int:
 def proximity_order(a: bytes, b: bytes) -> int:
     """Number of leading bits that two 32-byte addresses have in common; 256 if they are equal."""
     return MAX_PO - (int.from_bytes(a, "big") ^ int.from_bytes(b, "big")).bit_length()
-
-
-def proximity_order_of_ints(a: int, b: int) -> int:
-    """Same as :func:`proximity_order`, of two positions."""
-    return MAX_PO - (a ^ b).bit_length()
 
 
 def distance(a: bytes, b: bytes) -> int:
@@ -41,9 +36,3 @@ def compare_distance(base: bytes, x: bytes, y: bytes) -> int:
 def closer(x: bytes, y: bytes, *, base: bytes) -> bool:
     """Whether `x` is strictly nearer to `base` than `y` is."""
     return distance(base, x) < distance(base, y)
-
-
-def sort_by_distance(addresses: list[OverlayAddress], *, base: bytes) -> list[OverlayAddress]:
-    """A copy of `addresses`, the nearest to `base` first."""
-    centre = position(base)
-    return sorted(addresses, key=lambda address: position(address) ^ centre)

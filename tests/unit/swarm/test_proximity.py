@@ -10,12 +10,9 @@ from node.swarm.proximity import (
     closer,
     compare_distance,
     distance,
-    position,
     proximity_order,
-    proximity_order_of_ints,
-    sort_by_distance,
 )
-from tests.unit.swarm.samples import overlay_of, overlay_sets, overlays
+from tests.unit.swarm.samples import overlay_of, overlays
 
 
 def bits(address: bytes) -> str:
@@ -27,7 +24,6 @@ def bits(address: bytes) -> str:
 def test_proximity_order_counts_equal_leading_bits(a: OverlayAddress, b: OverlayAddress) -> None:
     equal = next((i for i, (x, y) in enumerate(zip(bits(a), bits(b), strict=True)) if x != y), MAX_PO)
     assert proximity_order(a, b) == proximity_order(b, a) == equal
-    assert proximity_order_of_ints(position(a), position(b)) == equal
 
 
 @settings(deadline=None)
@@ -37,14 +33,6 @@ def test_distance_compares_like_the_xored_bytes(base: OverlayAddress, x: Overlay
     assert distance(base, x) == int(to_x.hex(), 16)
     assert closer(x, y, base=base) == (to_x < to_y)
     assert compare_distance(base, x, y) == (to_x < to_y) - (to_x > to_y)
-
-
-@settings(deadline=None)
-@given(overlays, overlay_sets)
-def test_sorting_puts_the_nearest_first(base: OverlayAddress, others: list[OverlayAddress]) -> None:
-    ordered = sort_by_distance(others, base=base)
-    assert sorted(ordered) == sorted(others)
-    assert [distance(base, a) for a in ordered] == sorted(distance(base, a) for a in others)
 
 
 def test_the_ends_of_the_range() -> None:
