@@ -2,16 +2,19 @@
 
 A superset of the reference's PeerEvent (spec 02 section 8). Emitting costs one attribute look-up while nobody listens.
 Events name messages by their digest; they never carry plaintext or keys.
+
+Messages of connections (:data:`MESSAGE_KINDS`) are many, so they are another matter: unless a node is set up to tell
+them to everybody, as with the reference's EnableMsgEvents, they are told only to those who ask for them, and not
+remembered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -19,7 +22,7 @@ from typing import Any
 HISTORY_EVENTS = 8192
 """How many events a node keeps for those who ask later (`lab trace`); about 4 MB."""
 QUEUE_EVENTS = 65536
-"""Backlog of one slow listener; when it is full the oldest go, and the sequence numbers show the gap."""
+"""Backlog of one slow listener; when it is full the oldest go, and :attr:`EventStream.lost` counts them."""
 
 
 class Kind(StrEnum):
@@ -41,6 +44,13 @@ class Kind(StrEnum):
     PSS_DUPLICATE = "pss.duplicate"
     PSS_QUEUED = "pss.queued"
     """Nobody to forward to just now; it waits in the outbox."""
+
+
+MESSAGE_KINDS = frozenset({Kind.MSG_SEND, Kind.MSG_RECV})
+"""A message of a protocol left or was taken."""
+PSS_KINDS = frozenset(kind for kind in Kind if kind.startswith("pss."))
+PSS_CODE = 0
+"""pss has no other message (spec 06 section 1), so events of pss are about this code, though they do not say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,19 +86,99 @@ class NodeEvent:
 Listener = Callable[[NodeEvent], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events somebody wants; without any condition all but messages.
+
+    Attributes:
+        kinds: of events; empty for all, and messages too if `protocols` are given.
+        protocols: message codes by protocol, empty for all. None stands for all of a protocol, also without a code.
+        digest: only events of this pss message, 64 hex digits.
+    """
+
+    kinds: frozenset[Kind] = frozenset()
+    protocols: Mapping[str, frozenset[int] | None] = field(default_factory=dict)
+    digest: str = ""
+
+    @property
+    def wants_messages(self) -> bool:
+        """Whether it asks for messages, as opposed to: would let them pass."""
+        return not self.digest and bool(self.kinds & MESSAGE_KINDS if self.kinds else self.protocols)
+
+    def passes(self, event: NodeEvent) -> bool:
+        if self.digest and event.digest != self.digest:
+            return False
+        code = PSS_CODE if event.code is None and event.kind in PSS_KINDS else event.code
+        return self.passes_message(event.kind, event.protocol, code)
+
+    def passes_message(self, kind: Kind, protocol: str, code: int | None) -> bool:
+        """The same of a message, before there is an event of it."""
+        if self.kinds and kind not in self.kinds:
+            return False
+        if not self.protocols:
+            return True
+        codes = self.protocols.get(protocol, frozenset())
+        return codes is None or code in codes
+
+
+class EventStream:
+    """The events that a listener has not looked at yet; iterate over it for those that happen, without end.
+
+    Attributes:
+        lost: how many of them went because the listener was too slow.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._backlog: deque[NodeEvent] = deque(maxlen=QUEUE_EVENTS)
+        self._ready = asyncio.Event()
+
+    def put(self, event: NodeEvent) -> None:
+        """Add the next one."""
+        if len(self._backlog) == self._backlog.maxlen:
+            self.lost += 1
+        self._backlog.append(event)
+        self._ready.set()
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> NodeEvent:
+        while not self._backlog:
+            self._ready.clear()
+            await self._ready.wait()
+        return self._backlog.popleft()
+
+
 class EventBus:
-    """Hands each event to every listener, in order, at once."""
+    """Hands each event to every listener, in order, at once.
+
+    Attributes:
+        active: whether anybody listens. Hot paths look here before they gather the fields of an event.
+        messages: whether anybody asks for messages. Those who send and take them look here.
+        last_seq: of the last event, 0 before the first.
+        started_wall_s: Unix time since when events have been remembered; 0 as long as they are not.
+    """
 
     def __init__(self) -> None:
         self.active = False
-        """Whether anybody listens. Hot paths look here before they gather the fields of an event."""
+        self.messages = False
+        self.last_seq = 0
+        self.started_wall_s = 0.0
         self._listeners: list[Listener] = []
+        self._askers: list[tuple[EventFilter, Listener]] = []
+        self._messages_for_all = False
         self._history: deque[NodeEvent] | None = None
-        self._seq = itertools.count(1)
+        self._not_remembered = 0
+        """Of the sequence numbers up to the last."""
+
+    # -- what is remembered
 
     def keep_history(self, limit: int = HISTORY_EVENTS) -> None:
         """From now on remember the last `limit` events."""
         self._history = deque(maxlen=limit)
+        self._not_remembered = self.last_seq
+        self.started_wall_s = time.time()
         self.active = True
 
     @property
@@ -96,15 +186,52 @@ class EventBus:
         """What is remembered, oldest first."""
         return list(self._history or ())
 
+    @property
+    def oldest_wall_s(self) -> float | None:
+        """When older events are forgotten: Unix time of the oldest that is remembered."""
+        return self._history[0].wall_s if self._history and self.forgotten_after(0) else None
+
+    def forgotten_after(self, seq: int) -> int:
+        """How many later events are forgotten: at most so many, for messages may have been among them."""
+        if not self._history:
+            return 0
+        forgotten = self.last_seq - self._not_remembered - len(self._history)
+        return max(0, min(forgotten, self._history[0].seq - seq - 1))
+
+    # -- what happens
+
     def emit(self, kind: Kind, **fields: Any) -> None:
         """Tell all listeners; see :class:`NodeEvent` for the fields."""
         if not self.active:
             return
-        event = NodeEvent(seq=next(self._seq), wall_s=time.time(), mono_s=time.monotonic(), kind=kind, **fields)
+        event = self._next(kind, fields)
         if self._history is not None:
             self._history.append(event)
         for listener in tuple(self._listeners):
             listener(event)
+
+    def emit_message(self, kind: Kind, *, protocol: str, code: int, **fields: Any) -> None:
+        """Tell of a message those who asked for it, or all."""
+        if self._messages_for_all:
+            self.emit(kind, protocol=protocol, code=code, **fields)
+            return
+        listeners = [listener for only, listener in self._askers if only.passes_message(kind, protocol, code)]
+        if not listeners:
+            return
+        event = self._next(kind, {"protocol": protocol, "code": code, **fields})
+        self._not_remembered += 1
+        for listener in listeners:
+            listener(event)
+
+    def _next(self, kind: Kind, fields: dict[str, Any]) -> NodeEvent:
+        self.last_seq = seq = self.last_seq + 1
+        return NodeEvent(seq=seq, wall_s=time.time(), mono_s=time.monotonic(), kind=kind, **fields)
+
+    # -- who listens
+
+    def tell_messages(self) -> None:
+        """From now on messages are events like all others: every listener gets them, and they are remembered."""
+        self.messages = self._messages_for_all = True
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event from now on.
@@ -131,27 +258,34 @@ class EventBus:
         finally:
             stop()
 
+    @contextlib.contextmanager
+    def _asking(self, only: EventFilter, listener: Listener) -> Iterator[None]:
+        """Call `listener` with every message that passes `only` while the block runs."""
+        asker = (only, listener)
+        self._askers.append(asker)
+        self.messages = True
+        try:
+            yield
+        finally:
+            self._askers.remove(asker)
+            self.messages = bool(self._askers) or self._messages_for_all
+
     @contextlib.asynccontextmanager
-    async def stream(self, *kinds: Kind) -> AsyncIterator[AsyncIterator[NodeEvent]]:
-        """Events of `kinds` (all, if none is named) as they happen::
+    async def stream(self, *kinds: Kind, only: EventFilter | None = None) -> AsyncIterator[EventStream]:
+        """Events of `kinds`, or that pass `only`, as they happen; of neither: all but messages that nobody asks for::
 
         async with bus.stream(Kind.ADD) as events:
             async for event in events: ...
         """
-        backlog: deque[NodeEvent] = deque(maxlen=QUEUE_EVENTS)
-        ready = asyncio.Event()
+        wanted = only or EventFilter(kinds=frozenset(kinds))
+        events = EventStream()
 
         def take(event: NodeEvent) -> None:
-            if not kinds or event.kind in kinds:
-                backlog.append(event)
-                ready.set()
+            if wanted.passes(event):
+                events.put(event)
 
-        async def events() -> AsyncIterator[NodeEvent]:
-            while True:
-                await ready.wait()
-                ready.clear()
-                while backlog:
-                    yield backlog.popleft()
-
-        with self.listening(take):
-            yield events()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.listening(take))
+            if wanted.wants_messages:
+                stack.enter_context(self._asking(wanted, events.put))
+            yield events

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 EXPECTED = "a Protocol (what typed_protocol returns), a Service class, or a callable that takes a ServiceContext"
 EXPECTED_OVER_PSS = "a Protocol (what typed_protocol returns)"
+WHERE = "--load-path or PSS_LOAD_PATH says in which folder to look"
 
 
 class LoadedProtocols(Service):
@@ -46,7 +47,7 @@ def find_modules_in(directory: Path) -> None:
     try:
         next(directory.iterdir(), None)
     except OSError as error:
-        raise ConfigError(f"--load-path {directory}: {(error.strerror or str(error)).lower()}") from None
+        raise ConfigError(f"load path {directory}: {(error.strerror or str(error)).lower()}; {WHERE}") from None
     if str(directory) not in sys.path:
         sys.path.append(str(directory))
 
@@ -121,8 +122,7 @@ def _module(what: str, name: str) -> ModuleType:
         return importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever its author did at the top of it
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
-            hint = "--load-path says in which folder to look"
-            raise ConfigError(f"{what}: there is no module {name!r}; {hint}") from None
+            raise ConfigError(f"{what}: there is no module {name!r}; {WHERE}") from None
         log.exception("importing %s failed", name)
         raise ConfigError(f"{what}: importing module {name} failed: {_shown(error)}") from error
 

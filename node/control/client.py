@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self, TypeVar
 
 import grpc
 
 from node.control.auth import token_metadata
-from node.control.convert import event_from_pb
+from node.control.convert import event_from_pb, filter_to_pb
 from node.control.gen import control_pb2 as pb
 from node.control.gen import control_pb2_grpc
 from node.errors import LabError, RPCError
-from node.events import NodeEvent
+from node.events import EventFilter, NodeEvent
 
 DEFAULT_TIMEOUT_S = 10.0
 """For one call."""
@@ -41,6 +42,79 @@ class ControlError(LabError):
     def __init__(self, target: str, code: grpc.StatusCode, details: str) -> None:
         super().__init__(f"{target}: {details or code.name.lower()}")
         self.target, self.code, self.details = target, code, details
+
+
+class Position(NamedTuple):
+    """Up to where the events of a node have been read."""
+
+    started_wall_s: float
+    """Unix time since when the node has remembered; another one after a restart, when counting begins anew."""
+    seq: int
+    """0: nothing yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a node remembers.
+
+    Attributes:
+        events: oldest first.
+        position: where this ends.
+        oldest_wall_s: when older events are forgotten, Unix time of the oldest of all that are remembered; None if the
+            node remembers everything since its start, `position.started_wall_s`.
+    """
+
+    events: list[NodeEvent]
+    position: Position
+    oldest_wall_s: float | None
+
+
+class Feed:
+    """Events of a node, for a loop: those that it remembers, if they were asked for, then those that happen.
+
+    Attributes:
+        position: up to where it is read.
+        restarted: whether the node was started anew since the position that was asked for.
+        forgotten: at most so many events after that position are missing, for the node has forgotten them.
+        lost: how many events are missing so far because they came faster than they were read.
+    """
+
+    def __init__(self, responses: Iterator[pb.StreamEventsResponse], name: str, since: Position | None = None) -> None:
+        """Reads up to the mark.
+
+        Raises:
+            ControlError: they do not come so far.
+        """
+        self._responses = responses
+        self._past, mark = _up_to_mark(responses, name)
+        self.position = Position(mark.started_wall_s, mark.last_seq)
+        self.restarted = since is not None and since.started_wall_s != mark.started_wall_s
+        self.forgotten, self.lost = int(mark.forgotten), 0
+
+    def __iter__(self) -> Iterator[NodeEvent]:
+        for response in self._past:
+            yield event_from_pb(response.event)
+        for response in self._responses:
+            self.lost += response.lost
+            self.position = self.position._replace(seq=response.event.seq or response.last_seq)
+            if response.HasField("event"):
+                yield event_from_pb(response.event)
+
+
+def _up_to_mark(
+    responses: Iterator[pb.StreamEventsResponse], name: str
+) -> tuple[list[pb.StreamEventsResponse], pb.StreamEventsResponse]:
+    """What a node remembers, and the response that ends it.
+
+    Raises:
+        ControlError: there is none.
+    """
+    past: list[pb.StreamEventsResponse] = []
+    for response in responses:
+        if not response.HasField("event"):
+            return past, response
+        past.append(response)
+    raise ControlError(name, grpc.StatusCode.CANCELLED, "its events ended")
 
 
 class ControlClient:
@@ -171,22 +245,44 @@ class ControlClient:
 
     def history(self, *kinds: str, digest: str = "") -> list[NodeEvent]:
         """What the node remembers, oldest first."""
-        request = pb.StreamEventsRequest(kinds=kinds, history=True, digest=digest)
+        return self._recall(pb.StreamEventsRequest(kinds=kinds, digest=digest, history=True)).events
+
+    def recall(self, only: EventFilter, *, limit: int | None = None) -> Memory:
+        """What the node remembers of what passes `only`, and since when; of the events the last `limit`, at least 1."""
+        request = filter_to_pb(only)
+        request.history, request.limit = True, limit or 0
+        return self._recall(request)
+
+    def remembered_since(self) -> float | None:
+        """Unix time before which the node has forgotten what happened; None if it remembers everything since its start,
+        which is `recall(...).position.started_wall_s`."""
+        return self._recall(pb.StreamEventsRequest()).oldest_wall_s
+
+    def _recall(self, request: pb.StreamEventsRequest) -> Memory:
         with self._stream(self._stub.StreamEvents, request, timeout_s=DEFAULT_TIMEOUT_S) as responses:
-            return [event_from_pb(r.event) for r in self._each(responses) if r.HasField("event")]
+            past, mark = _up_to_mark(self._each(responses), self.name)
+        return Memory(
+            [event_from_pb(response.event) for response in past],
+            Position(mark.started_wall_s, mark.last_seq),
+            mark.oldest_wall_s or None,
+        )
 
     @contextlib.contextmanager
     def events(self, *kinds: str, history: bool = False, digest: str = "") -> Iterator[Iterator[NodeEvent]]:
-        """Events as they happen; none is missed once the block has begun."""
+        """Events as they happen; none is missed once the block has begun. Messages only if `kinds` names them."""
         request = pb.StreamEventsRequest(kinds=kinds, history=history, follow=True, digest=digest)
         with self._stream(self._stub.StreamEvents, request) as responses:
-            past: list[NodeEvent] = []
-            for response in self._each(responses):
-                if not response.HasField("event"):
-                    break
-                past.append(event_from_pb(response.event))
-            live = (event_from_pb(response.event) for response in self._each(responses))
-            yield (event for part in (past, live) for event in part)
+            yield iter(Feed(self._each(responses), self.name))
+
+    @contextlib.contextmanager
+    def follow(self, only: EventFilter, *, since: Position | None = None) -> Iterator[Feed]:
+        """Events that pass `only`: with `since` those after it that the node remembers, then those that happen."""
+        request = filter_to_pb(only)
+        request.follow = True
+        if since is not None:
+            request.history, request.started_wall_s, request.after_seq = True, since.started_wall_s, since.seq
+        with self._stream(self._stub.StreamEvents, request) as responses:
+            yield Feed(self._each(responses), self.name, since)
 
     def call(self, method: str, *params: object) -> Any:
         """Any JSON-RPC method of the node.

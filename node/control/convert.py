@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from node.control.gen import control_pb2 as pb
-from node.events import Kind, NodeEvent
+from node.events import EventFilter, Kind, NodeEvent
 
 if TYPE_CHECKING:  # callers load this module too, and have no use for what runs a node
     from node.p2p.peer import Peer
@@ -61,6 +61,32 @@ def event_to_pb(event: NodeEvent, node: str) -> pb.Event:
         local=event.local,
         remote=event.remote,
         data_json=json.dumps(event.data) if event.data else "",
+    )
+
+
+def filter_from_pb(request: pb.StreamEventsRequest) -> EventFilter:
+    """What a request wants; filters of one protocol widen each other.
+
+    Raises:
+        ValueError: no such kind of event.
+    """
+    try:
+        kinds = frozenset(Kind(kind) for kind in request.kinds)
+    except ValueError as error:
+        raise ValueError(f"kinds: {error}") from None
+    protocols: dict[str, frozenset[int] | None] = {}
+    for one in request.filters:
+        known = protocols.get(one.protocol, frozenset())
+        protocols[one.protocol] = known | frozenset(one.codes) if one.codes and known is not None else None
+    return EventFilter(kinds=kinds, protocols=protocols, digest=request.digest)
+
+
+def filter_to_pb(only: EventFilter) -> pb.StreamEventsRequest:
+    """A request for events; whether for those that are remembered or those that happen is left open."""
+    return pb.StreamEventsRequest(
+        kinds=sorted(only.kinds),
+        digest=only.digest,
+        filters=[pb.EventFilter(protocol=name, codes=sorted(codes or ())) for name, codes in only.protocols.items()],
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
@@ -15,7 +16,8 @@ import grpc
 import grpc.aio
 
 from node import __version__
-from node.control.convert import event_to_pb, kademlia_to_pb, peer_to_pb
+from node.control.convert import kademlia_to_pb, peer_to_pb
+from node.control.eventstream import answers
 from node.control.gen import control_pb2 as pb
 from node.control.gen import control_pb2_grpc
 from node.control.linkconditions import InvalidField, conditions_from_pb, tell_links
@@ -260,27 +262,11 @@ class ControlServicer(control_pb2_grpc.ControlServicer):  # type: ignore[misc]  
         self, request: pb.StreamEventsRequest, context: Context
     ) -> AsyncIterator[pb.StreamEventsResponse]:
         try:
-            kinds = [Kind(kind) for kind in request.kinds]
+            async with contextlib.aclosing(answers(self._node.events, request, node=self._name)) as responses:
+                async for response in responses:
+                    yield response
         except ValueError as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"kinds: {error}")
-
-        def wanted(event: NodeEvent) -> bool:
-            return (not kinds or event.kind in kinds) and (not request.digest or event.digest == request.digest)
-
-        bus = self._node.events
-        async with bus.stream(*kinds) as events:
-            # Listening first, then what was: an event in between comes twice rather than never, and once is kept.
-            last = 0
-            for event in bus.history if request.history else ():
-                last = event.seq
-                if wanted(event):
-                    yield pb.StreamEventsResponse(event=event_to_pb(event, self._name))
-            yield pb.StreamEventsResponse()
-            if not request.follow:
-                return
-            async for event in events:
-                if event.seq > last and wanted(event):
-                    yield pb.StreamEventsResponse(event=event_to_pb(event, self._name))
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 
     @_statuses
     async def Call(self, request: pb.CallRequest, context: Context) -> pb.CallResponse:

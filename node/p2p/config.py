@@ -35,6 +35,7 @@ class ServerConfig:
     trusted_nodes: Sequence[Node] = ()
     net_restrict: Collection[Network] = ()
     enable_msg_events: bool = False
+    """Tell every listener of messages too; without it only those who ask for messages hear of them."""
     no_discovery: bool = True
     """True: no UDP socket. The reference's default is False; a lab lays out its own topology."""
     bootstrap_nodes: Sequence[Node] = ()

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from node.errors import PeerDisconnected
+from node.events import EventBus
 
 Handler = Callable[[int, bytes], None]
 """Takes (code, payload) of one message; runs to its end before the next one is looked at."""
+
+
+_NOBODY_ASKS = EventBus()
 
 
 class Message(NamedTuple):
@@ -27,13 +31,15 @@ class Inbox:
     A protocol either reads them one by one, or has them handed to a function without a task in between.
     """
 
-    def __init__(self, on_taken: Callable[[Message], None] | None = None) -> None:
-        """`on_taken` is told of each message as the protocol gets it."""
+    def __init__(
+        self, on_taken: Callable[[Message], None] = lambda message: None, *, events: EventBus = _NOBODY_ASKS
+    ) -> None:
+        """`on_taken` is told of each message as the protocol gets it, while somebody asks `events` for messages."""
         self.size_bytes = 0
         """Payloads of those that wait."""
         self.ended: PeerDisconnected | None = None
         """Why no more come."""
-        self._on_taken = on_taken
+        self._on_taken, self._events = on_taken, events
         self._waiting: deque[Message] = deque()
         self._wakeup = asyncio.Event()
         self._handler: Handler | None = None
@@ -57,7 +63,7 @@ class Inbox:
             await self._wakeup.wait()
         message = self._waiting.popleft()
         self.size_bytes -= len(message.payload)
-        if self._on_taken is not None:
+        if self._events.messages:
             self._on_taken(message)
         return message
 
@@ -87,7 +93,7 @@ class Inbox:
         if self._handler is None:
             return False
         if self._failure is None:
-            if self._on_taken is not None:
+            if self._events.messages:
                 self._on_taken(message)
             try:
                 self._handler(message.code, message.payload)

@@ -25,6 +25,7 @@ from node.disconnect import DisconnectReason
 from node.enode import Node
 from node.errors import PeerDisconnected, ProtocolError, RemoteProtocolError
 from node.ids import NodeId
+from node.p2p.roundtrips import RoundTrips
 from node.p2p.shaper import NONE, Conditions, Shaper, Shaping
 from node.rlpx.connection import Connection
 from node.rlpx.events import HandshakeCompleted, MessageReceived
@@ -37,11 +38,12 @@ WRITE_TIMEOUT_S = 20.0
 DISCONNECT_WRITE_TIMEOUT_S = 1.0
 """For the last message (spec 01 section 7)."""
 WRITE_HIGH_WATER_BYTES = 1024 * 1024
-"""Socket buffer above which a link counts as congested; ours."""
+"""What waits, in the socket's buffer or held back by link conditions, above which a link counts as congested; ours."""
 WRITE_BATCH_BYTES = 64 * 1024
 """A sender lets the event loop turn whenever this much was queued, or it would never see congestion; ours."""
 MAX_WRITE_BUFFER_BYTES = 48 * 1024 * 1024
-"""Socket buffer above which the peer is dropped: two of the longest frames and some; ours."""
+"""What waits, above which the peer is dropped: two of the longest frames and some; ours. For senders who do not care
+whether the link is congested."""
 
 
 class Owner(Interface):
@@ -107,9 +109,13 @@ class Link(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._blocked_since: float | None = None
+        self._blocked_bytes = 0
+        """What was in the socket's buffer then."""
         self._shaper: Shaper | None = None
         self._shaper_timer: asyncio.TimerHandle | None = None
-        self._pongs: list[asyncio.Future[float]] = []
+        self._held_up = False
+        """Congested by what the shaper holds."""
+        self._round_trips = RoundTrips()
 
     @property
     def inbound(self) -> bool:
@@ -160,9 +166,7 @@ class Link(asyncio.Protocol):
             if timer is not None:
                 timer.cancel()
         self._owner.shaping.detach(self)
-        for pong in self._pongs:
-            if not pong.done():
-                pong.set_exception(PeerDisconnected("the connection ended", by_remote=False))
+        self._round_trips.ended()
         self._writable.set()
         self._settle()
         self.ended.set_result(None)
@@ -170,12 +174,12 @@ class Link(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable.clear()
-        self._blocked_since = self._loop.time()
+        self._blocked_since, self._blocked_bytes = self._loop.time(), self._transport.get_write_buffer_size()
         self._arm()
 
     def resume_writing(self) -> None:
-        self._writable.set()
         self._blocked_since = None
+        self._weigh()
 
     # -- setting up
 
@@ -192,12 +196,8 @@ class Link(asyncio.Protocol):
             self.session.message_read(self._loop.time())
             self.sink.dispatch(code, payload)
             return
-        if code == BaseCode.PONG and self._pongs:
-            now = self._loop.time()
-            for pong in self._pongs:
-                if not pong.done():
-                    pong.set_result(now)
-            self._pongs.clear()
+        if code == BaseCode.PONG:
+            self._round_trips.pong_read(self._loop.time())
         hello = self.session.receive(code, payload, now=self._loop.time())
         if hello is not None:
             self._received_hello(hello)
@@ -231,7 +231,7 @@ class Link(asyncio.Protocol):
 
     @property
     def congested(self) -> bool:
-        return self._blocked_since is not None
+        return self._blocked_since is not None or self._held_up or self._queued_bytes > WRITE_HIGH_WATER_BYTES
 
     async def drained(self) -> None:
         """Wait while the link is congested; hardly longer than a turn of the event loop when it is closed."""
@@ -263,6 +263,8 @@ class Link(asyncio.Protocol):
     def _send_base_messages(self) -> None:
         for code, payload in self.session.outgoing:
             self._connection.send_message(code, payload)
+            if code == BaseCode.PING:
+                self._round_trips.ping_sent()
         self.session.outgoing.clear()
 
     async def measure(self) -> float:
@@ -271,12 +273,18 @@ class Link(asyncio.Protocol):
         Raises:
             PeerDisconnected: the connection ended meanwhile.
         """
-        pong: asyncio.Future[float] = self._loop.create_future()
-        self._pongs.append(pong)
+        if self.ended.done():
+            raise PeerDisconnected("the connection ended", by_remote=False)
         started = self._loop.time()
         self._connection.send_message(BaseCode.PING, EMPTY_LIST)
         self._schedule_flush()
-        return await pong - started
+        number, waiting = self._round_trips.ping_sent(), self._round_trips.waiting
+        pong: asyncio.Future[float] = self._loop.create_future()
+        waiting[number] = pong
+        try:
+            return await pong - started
+        finally:
+            del waiting[number]
 
     # -- link conditions (what node.p2p.shaper asks of a connection)
 
@@ -310,6 +318,16 @@ class Link(asyncio.Protocol):
             self._shaper_timer = self._loop.call_at(at, self._release)
         elif shaper.conditions == NONE:
             self._shaper = None
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """See whether so much waits that senders should. No time limit runs on what is held back on purpose."""
+        held = self._shaper.held_bytes if self._shaper is not None else 0
+        self._held_up = held > 0 and held + self._transport.get_write_buffer_size() > WRITE_HIGH_WATER_BYTES
+        if self._held_up:
+            self._writable.clear()
+        elif self._blocked_since is None:
+            self._writable.set()
 
     # -- flow control and time
 
@@ -349,7 +367,11 @@ class Link(asyncio.Protocol):
         now = self._loop.time()
         try:
             if self._blocked_since is not None and now >= self._blocked_since + WRITE_TIMEOUT_S:
-                raise PeerDisconnected(f"i/o timeout: nothing taken for {WRITE_TIMEOUT_S:g} s", by_remote=False)
+                waiting, before = self._transport.get_write_buffer_size(), self._blocked_bytes
+                if waiting >= before:
+                    raise PeerDisconnected(f"i/o timeout: nothing taken for {WRITE_TIMEOUT_S:g} s", by_remote=False)
+                # A narrow line: it takes longer, but it does take.
+                self._blocked_since, self._blocked_bytes = now, waiting
             self.session.handle_deadline(now=now)
         except (ProtocolError, PeerDisconnected) as error:
             self._fail(error)

@@ -35,7 +35,6 @@ class Peer:
         matches: list[Match[Protocol]],
         events: EventBus,
         *,
-        msg_events: bool,
         trusted: bool,
     ) -> None:
         assert link.remote_key is not None
@@ -43,10 +42,9 @@ class Peer:
         self.name = hello.name
         self.caps: list[Capability] = sort_capabilities(hello.caps)
         self.trusted = trusted
-        self.msg_events = msg_events
         self.node = link.dialed or _seen_as(link)
         self.id: NodeId = self.node.id
-        self._events = events
+        self.events = events
         self._common = {"peer": self.id.hex(), "local": link.local, "remote": link.remote}
         self.pipes = {m.protocol.name: MessagePipe(self, m.protocol, m.offset) for m in matches}
         # Wire code to pipe by index: every message goes through here.
@@ -70,7 +68,11 @@ class Peer:
 
     def emit(self, kind: Kind, **fields: Any) -> None:
         """Report something about this peer."""
-        self._events.emit(kind, **self._common, **fields)
+        self.events.emit(kind, **self._common, **fields)
+
+    def emit_message(self, kind: Kind, *, protocol: str, code: int, size: int) -> None:
+        """Report a message from or to this peer."""
+        self.events.emit_message(kind, protocol=protocol, code=code, size=size, **self._common)
 
     # -- the link's side
 

@@ -81,7 +81,8 @@ class MessagePipe:
 
     def __init__(self, peer: Peer, protocol: Protocol, offset: int) -> None:
         self.peer, self.protocol, self.offset = peer, protocol, offset
-        self.inbox = Inbox(self._taken if peer.msg_events else None)
+        self._events = peer.events
+        self.inbox = Inbox(self._taken, events=peer.events)
 
     # -- the protocol's side
 
@@ -122,7 +123,7 @@ class MessagePipe:
                 f"invalid message code: {self.protocol.name} has {self.protocol.length} codes, not handled: {code}"
             )
         self.peer.link.send(self.offset + code, payload)
-        if self.peer.msg_events:
+        if self._events.messages:
             self._note(Kind.MSG_SEND, code, payload)
 
     async def send(self, code: int, payload: bytes) -> None:
@@ -158,4 +159,4 @@ class MessagePipe:
         self._note(Kind.MSG_RECV, message.code, message.payload)
 
     def _note(self, kind: Kind, code: int, payload: bytes) -> None:
-        self.peer.emit(kind, protocol=self.protocol.name, code=code, size=len(payload))
+        self.peer.emit_message(kind, protocol=self.protocol.name, code=code, size=len(payload))

@@ -49,6 +49,8 @@ class Server:
             raise ConfigError("Server.PrivateKey must be set to a non-nil key")
         self.config = config
         self.events = events or EventBus()
+        if config.enable_msg_events:
+            self.events.tell_messages()
         self.key = config.private_key
         self.id: NodeId = self.key.public.node_id
         self.listen_addr = config.listen_addr
@@ -381,14 +383,7 @@ class Server:
         reason = self._refusal(link)
         if reason is not None:
             return reason
-        peer = Peer(
-            link,
-            hello,
-            matches,
-            self.events,
-            msg_events=self.config.enable_msg_events,
-            trusted=_id_of(link) in self._trusted,
-        )
+        peer = Peer(link, hello, matches, self.events, trusted=_id_of(link) in self._trusted)
         link.sink = peer
         self._peers[peer.id] = peer
         self._peer_tasks.spawn(self._run_peer(peer), name=str(peer))

@@ -97,7 +97,7 @@ def test_over_pss(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("own_loded:Mine", "there is no module 'own_loded'; --load-path says in which folder to look"),
+        ("own_loded:Mine", "there is no module 'own_loded'; --load-path or PSS_LOAD_PATH says in which folder to look"),
         ("own_loaded.x:Mine", "there is no module 'own_loaded.x'"),
         ("own_loaded:Mime", r"module own_loaded \(.*own_loaded.py\) has no 'Mime'; did you mean 'Mine'\?"),
         ("own_loaded:NUMBER", "expected a Protocol .*, a Service class, or a callable .*; it is of type int"),
@@ -118,7 +118,9 @@ def test_errors_name_the_module_the_attribute_and_what_was_expected(folder: Path
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--load-path .*/nowhere: no such file or directory"):
+    with pytest.raises(
+        ConfigError, match=r"^load path .*/nowhere: no such file or directory; --load-path or PSS_LOAD_PATH says"
+    ):
         find_modules_in(tmp_path / "nowhere")
 
 

@@ -245,22 +245,48 @@ class PssMessage(_message.Message):
     def __init__(self, payload: _Optional[bytes] = ..., asymmetric: _Optional[bool] = ..., key_id: _Optional[str] = ..., digest: _Optional[bytes] = ...) -> None: ...
 
 class StreamEventsRequest(_message.Message):
-    __slots__ = ("kinds", "history", "follow", "digest")
+    __slots__ = ("kinds", "history", "follow", "digest", "filters", "limit", "after_seq", "started_wall_s")
     KINDS_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
+    FILTERS_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQ_FIELD_NUMBER: _ClassVar[int]
+    STARTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
     kinds: _containers.RepeatedScalarFieldContainer[str]
     history: bool
     follow: bool
     digest: str
-    def __init__(self, kinds: _Optional[_Iterable[str]] = ..., history: _Optional[bool] = ..., follow: _Optional[bool] = ..., digest: _Optional[str] = ...) -> None: ...
+    filters: _containers.RepeatedCompositeFieldContainer[EventFilter]
+    limit: int
+    after_seq: int
+    started_wall_s: float
+    def __init__(self, kinds: _Optional[_Iterable[str]] = ..., history: _Optional[bool] = ..., follow: _Optional[bool] = ..., digest: _Optional[str] = ..., filters: _Optional[_Iterable[_Union[EventFilter, _Mapping]]] = ..., limit: _Optional[int] = ..., after_seq: _Optional[int] = ..., started_wall_s: _Optional[float] = ...) -> None: ...
+
+class EventFilter(_message.Message):
+    __slots__ = ("protocol", "codes")
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    CODES_FIELD_NUMBER: _ClassVar[int]
+    protocol: str
+    codes: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, protocol: _Optional[str] = ..., codes: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StreamEventsResponse(_message.Message):
-    __slots__ = ("event",)
+    __slots__ = ("event", "lost", "last_seq", "started_wall_s", "oldest_wall_s", "forgotten")
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    STARTED_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_WALL_S_FIELD_NUMBER: _ClassVar[int]
+    FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     event: Event
-    def __init__(self, event: _Optional[_Union[Event, _Mapping]] = ...) -> None: ...
+    lost: int
+    last_seq: int
+    started_wall_s: float
+    oldest_wall_s: float
+    forgotten: int
+    def __init__(self, event: _Optional[_Union[Event, _Mapping]] = ..., lost: _Optional[int] = ..., last_seq: _Optional[int] = ..., started_wall_s: _Optional[float] = ..., oldest_wall_s: _Optional[float] = ..., forgotten: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ("seq", "wall_s", "mono_s", "node", "kind", "peer", "protocol", "code", "size", "digest", "reason", "control", "local", "remote", "data_json")

@@ -175,7 +175,8 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StreamEvents(self, request, context):
-        """What happens in the node. The first response has no event: from then on none is missed.
+        """What happens in the node: first what it remembers, then a response without an event, then what happens from there on;
+        none is missed in between. Later responses without an event only say how far the node has come.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

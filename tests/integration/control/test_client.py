@@ -11,11 +11,12 @@ from typing import TypeVar
 import grpc
 import pytest
 
-from node.control.client import ControlClient, ControlError
+from node.control import eventstream
+from node.control.client import ControlClient, ControlError, Memory, Position
 from node.control.gen import control_pb2 as pb
 from node.control.server import ControlServer
 from node.errors import RPCError
-from node.events import Kind, NodeEvent
+from node.events import EventFilter, Kind, NodeEvent
 from node.pss.keystore import format_pubkey_id
 from tests.support.control import TOKEN, Caller, control_options, controlled, free_port
 from tests.support.keys import make_key
@@ -105,6 +106,49 @@ async def test_events_from_the_moment_the_block_begins(tcp: Caller, node: LabNod
 
     seen = await in_thread(tcp, script)
     assert [event.peer for event in seen] == (["before", "after"] if history else ["after"])
+
+
+async def test_what_a_node_remembers_and_since_when(tcp: Caller, node: LabNode) -> None:
+    bus = node.node.events
+    bus.keep_history(limit=2)
+
+    def script(client: ControlClient) -> tuple[float | None, Memory]:
+        return client.remembered_since(), client.recall(EventFilter(kinds=frozenset({Kind.ADD})), limit=1)
+
+    for _ in range(2):
+        bus.emit(Kind.ADD)
+    assert (await in_thread(tcp, script))[0] is None, "nothing is forgotten"
+    bus.emit(Kind.DROP)
+    since, memory = await in_thread(tcp, script)
+    added, dropped = bus.history
+    assert memory == Memory([added], Position(bus.started_wall_s, dropped.seq), added.wall_s)
+    assert since == added.wall_s
+
+
+async def test_following_goes_on_where_it_was_left(tcp: Caller, node: LabNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eventstream, "POSITION_S", 0.01)
+    bus, loop = node.node.events, asyncio.get_running_loop()
+    only = EventFilter(kinds=frozenset({Kind.ADD}))
+
+    def script(client: ControlClient) -> None:
+        with client.follow(only) as feed:
+            events = iter(feed)
+            loop.call_soon_threadsafe(lambda: bus.emit(Kind.ADD, peer="one"))
+            assert next(events).peer == "one"
+            assert (feed.position, feed.forgotten, feed.restarted) == (Position(bus.started_wall_s, 1), 0, False)
+        loop.call_soon_threadsafe(lambda: [bus.emit(kind, peer="two") for kind in (Kind.DROP, Kind.ADD, Kind.DROP)])
+        with client.follow(only, since=feed.position) as again:
+            events = iter(again)
+            loop.call_soon_threadsafe(lambda: bus.emit(Kind.ADD, peer="three"))
+            assert [next(events).peer for _ in range(2)] == ["two", "three"]
+            # Of others it hears only how far the node has come: that it missed none.
+            loop.call_soon_threadsafe(lambda: [bus.emit(Kind.DROP), loop.call_later(0.1, bus.emit, Kind.ADD)])
+            assert next(events).seq == 7
+            assert again.lost == 0
+        with client.follow(only, since=Position(1.0, 7)) as after_restart:
+            assert after_restart.restarted
+
+    await in_thread(tcp, script)
 
 
 async def test_errors_name_the_node_and_carry_the_status(tcp: Caller) -> None:

@@ -11,7 +11,8 @@ import grpc
 import grpc.aio
 import pytest
 
-from node.control import servicer
+from node import events as events_module
+from node.control import eventstream, servicer
 from node.control.convert import event_from_pb
 from node.control.gen import control_pb2 as pb
 from node.events import Kind
@@ -36,7 +37,7 @@ async def begin(stream: Any) -> None:
     """Take the first response, from which on nothing is missed."""
     async with asyncio.timeout(DEADLINE_S):
         first = await stream.read()
-    assert not first.ListFields()
+    assert not first.HasField("event" if isinstance(first, pb.StreamEventsResponse) else "message")
 
 
 async def take(stream: Any, count: int) -> list[Any]:
@@ -188,6 +189,101 @@ async def test_following_shows_what_happens_from_now_on(control: Caller, node: L
     added, dropped = [response.event for response in await take(stream, 2)]
     assert (added.peer, added.HasField("code")) == ("after", False)
     assert (dropped.kind, dropped.reason, dropped.HasField("code"), dropped.code) == ("drop", "EOF", True, 0)
+
+
+async def test_messages_only_for_those_who_ask_for_them(control: Caller, node: LabNode) -> None:
+    """By kind or by a filter; others hear the rest, and nobody remembers them."""
+    everything = control.StreamEvents(pb.StreamEventsRequest(follow=True))
+    sent = control.StreamEvents(pb.StreamEventsRequest(kinds=["msgsend"], follow=True))
+    bzz = pb.EventFilter(protocol="bzz", codes=[0])
+    shakes = control.StreamEvents(pb.StreamEventsRequest(filters=[bzz], follow=True))
+    for stream in (everything, sent, shakes):
+        await begin(stream)
+    async with lab_node(2) as other:
+        await connect(other, node)
+        sends, both = await take(sent, 1), await take(shakes, 2)
+        assert {(one.event.kind, one.event.protocol, one.event.code) for one in both} == {
+            ("msgrecv", "bzz", 0),
+            ("msgsend", "bzz", 0),
+        }
+        assert all(one.event.size > 40 and one.event.peer == other.enode.id.hex() for one in both)
+        assert {one.event.kind for one in sends} == {"msgsend"}
+        node.node.events.emit(Kind.DIAL, peer="the end")
+        kinds = []
+        while not kinds or kinds[-1] != "dial":
+            kinds += [one.event.kind for one in await take(everything, 1)]
+        assert {"add", "kad.on"} <= set(kinds)
+        assert not {"msgsend", "msgrecv"} & set(kinds)
+    for stream in (everything, sent, shakes):
+        stream.cancel()
+    await until(lambda: not node.node.events.messages)
+    assert not {"msgsend", "msgrecv"} & {event.kind for event in await history(control)}
+
+
+async def test_history_by_protocol_and_code(unix: Caller, node: LabNode, sender: LabNode) -> None:
+    node.listen(TOPIC, raw=True)
+    sender.pss.send_raw(node.address, TOPIC, b"hi")
+    await until(lambda: node.inbox)
+    for codes, expected in (
+        ([], ["pss.received", "pss.delivered"]),
+        ([0], ["pss.received", "pss.delivered"]),
+        ([1], []),
+    ):
+        request = pb.StreamEventsRequest(history=True, filters=[pb.EventFilter(protocol="pss", codes=codes)])
+        assert [one.event.kind async for one in unix.StreamEvents(request) if one.HasField("event")] == expected
+
+
+async def test_the_last_of_history(unix: Caller, node: LabNode) -> None:
+    bus = node.node.events
+    for kind in (Kind.DROP, Kind.ADD, Kind.DROP, Kind.DROP, Kind.ADD):
+        bus.emit(kind)
+    request = pb.StreamEventsRequest(history=True, kinds=["drop"], limit=2)
+    *past, mark = [response async for response in unix.StreamEvents(request)]
+    assert [bus.last_seq - one.event.seq for one in past] == [2, 1]
+    assert (mark.last_seq, mark.started_wall_s, mark.oldest_wall_s) == (bus.last_seq, bus.started_wall_s, 0.0)
+
+
+async def test_going_on_where_one_left_off(unix: Caller, node: LabNode) -> None:
+    bus = node.node.events
+    bus.keep_history(limit=3)
+    for _ in range(6):
+        bus.emit(Kind.ADD)
+    last = bus.last_seq
+
+    async def ask(after: int, started_wall_s: float) -> tuple[list[int], int]:
+        request = pb.StreamEventsRequest(history=True, after_seq=after, started_wall_s=started_wall_s)
+        *past, mark = [response async for response in unix.StreamEvents(request)]
+        assert mark.oldest_wall_s == bus.history[0].wall_s
+        return [last - one.event.seq for one in past], mark.forgotten
+
+    assert await ask(last - 1, bus.started_wall_s) == ([0], 0)
+    assert await ask(last - 3, bus.started_wall_s) == ([2, 1, 0], 0)
+    assert await ask(last - 5, bus.started_wall_s) == ([2, 1, 0], 2)
+    # Restarted meanwhile: what was counted then says nothing of now.
+    assert await ask(last - 1, bus.started_wall_s - 1) == ([2, 1, 0], 3)
+
+
+async def test_events_that_come_too_fast_are_counted(
+    unix: Caller, node: LabNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "QUEUE_EVENTS", 2)
+    stream = unix.StreamEvents(pb.StreamEventsRequest(kinds=["add"], follow=True))
+    await begin(stream)
+    for _ in range(5):
+        node.node.events.emit(Kind.ADD)
+    first, second = await take(stream, 2)
+    assert (first.lost, second.lost) == (3, 0)
+
+
+async def test_how_far_the_node_has_come_while_nothing_is_wanted(
+    unix: Caller, node: LabNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(eventstream, "POSITION_S", 0.01)
+    stream = unix.StreamEvents(pb.StreamEventsRequest(kinds=["drop"], follow=True))
+    await begin(stream)
+    node.node.events.emit(Kind.ADD)
+    (position,) = await take(stream, 1)
+    assert (position.HasField("event"), position.last_seq) == (False, node.node.events.last_seq)
 
 
 async def test_neither_history_nor_following_is_just_the_mark(unix: Caller, node: LabNode) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from node.disconnect import DisconnectReason
 from node.errors import LocalProtocolError, PeerDisconnected
-from node.events import Kind
+from node.events import EventBus, EventFilter, Kind
 from node.p2p.inbox import Message
 from node.p2p.peer import Peer
 from node.p2p.protocol import MAX_INBOX_MESSAGES, MessagePipe, Protocol
@@ -34,24 +34,25 @@ class FakeLink:
 class FakePeer:
     """What a pipe sees of a peer."""
 
-    def __init__(self, *, msg_events: bool) -> None:
-        self.link, self.msg_events = FakeLink(), msg_events
+    def __init__(self) -> None:
+        self.link, self.events = FakeLink(), EventBus()
         self.drained = 0
-        self.events: list[tuple[Kind, dict[str, Any]]] = []
+        self.told = 0
 
     def inbox_drained(self) -> None:
         self.drained += 1
 
-    def emit(self, kind: Kind, **fields: Any) -> None:
-        self.events.append((kind, fields))
+    def emit_message(self, kind: Kind, *, protocol: str, code: int, size: int) -> None:
+        self.told += 1
+        self.events.emit_message(kind, protocol=protocol, code=code, size=size)
 
 
 async def nothing(peer: Peer, pipe: MessagePipe) -> None:
     """Never called here."""
 
 
-def make_pipe(*, msg_events: bool = False) -> tuple[MessagePipe, FakePeer]:
-    peer = FakePeer(msg_events=msg_events)
+def make_pipe() -> tuple[MessagePipe, FakePeer]:
+    peer = FakePeer()
     return MessagePipe(cast(Peer, peer), Protocol(name="foo", version=1, length=3, run=nothing), OFFSET), peer
 
 
@@ -181,20 +182,41 @@ async def test_what_a_handler_raises_ends_serve() -> None:
 
 
 async def test_message_events_at_read_and_send() -> None:
-    pipe, peer = make_pipe(msg_events=True)
-    pipe.deliver(1, b"abc")
-    assert peer.events == []
-    await pipe.read()
-    await pipe.send(0, b"")
-    assert peer.events == [
-        (Kind.MSG_RECV, {"protocol": "foo", "code": 1, "size": 3}),
-        (Kind.MSG_SEND, {"protocol": "foo", "code": 0, "size": 0}),
+    pipe, peer = make_pipe()
+    async with peer.events.stream(Kind.MSG_SEND, Kind.MSG_RECV) as events:
+        pipe.deliver(1, b"abc")
+        assert peer.told == 0
+        await pipe.read()
+        await pipe.send(0, b"")
+        told = [await anext(events) for _ in range(2)]
+    assert [(one.kind, one.protocol, one.code, one.size) for one in told] == [
+        (Kind.MSG_RECV, "foo", 1, 3),
+        (Kind.MSG_SEND, "foo", 0, 0),
     ]
 
 
-async def test_no_message_events_unless_wanted() -> None:
+async def test_message_events_of_a_handler() -> None:
     pipe, peer = make_pipe()
-    pipe.deliver(1, b"abc")
-    await pipe.read()
-    await pipe.send(0, b"")
-    assert peer.events == []
+    codes: list[int] = []
+    serving = asyncio.create_task(pipe.serve(lambda code, payload: codes.append(code)))
+    await asyncio.sleep(0)
+    pipe.deliver(0, b"")
+    async with peer.events.stream(only=EventFilter(protocols={"foo": frozenset({2})})) as events:
+        pipe.deliver(1, b"")
+        pipe.deliver(2, b"")
+        assert (await anext(events)).code == 2
+    pipe.deliver(2, b"")
+    assert codes == [0, 1, 2, 2]
+    assert peer.told == 2, "only while somebody asked"
+    serving.cancel()
+
+
+async def test_messages_cost_nothing_while_nobody_asks_for_them() -> None:
+    """Also while somebody listens to all else, and history is kept: nothing is gathered."""
+    pipe, peer = make_pipe()
+    peer.events.keep_history()
+    async with peer.events.stream():
+        pipe.deliver(1, b"abc")
+        await pipe.read()
+        await pipe.send(0, b"")
+    assert peer.told == 0
