@@ -7,15 +7,14 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from node.control.client import ControlError
 from node.control.gen import control_pb2 as pb
 from orchestrator.identity import make_node, network_id_for
 from orchestrator.lab import Lab
-from orchestrator.listening import read_aside
 from orchestrator.node_handle import NodeHandle
 from orchestrator.spec import LabSpec, Link
 
@@ -43,11 +42,26 @@ def bootnode_spec(name: str, n: int, *, seed: int, ready_timeout_s: float) -> La
     )
 
 
+@contextlib.contextmanager
 def listening(
     node: NodeHandle, topic: bytes, take: Callable[[pb.PssMessage], None], *, raw: bool = False
-) -> AbstractContextManager[None]:
-    """Call `take` from a thread with every message on a topic; ends quietly if the node does."""
-    return read_aside(node.control.subscribe(topic, raw=raw), take, name=f"messages of {node.name}")
+) -> Iterator[None]:
+    """Call `take` from a thread with every message on a topic, until the block ends; ends quietly if the node does."""
+    reader: threading.Thread | None = None
+
+    def read(messages: Iterator[pb.PssMessage]) -> None:
+        with contextlib.suppress(ControlError):
+            for message in messages:
+                take(message)
+
+    try:
+        with node.control.subscribe(topic, raw=raw) as messages:
+            reader = threading.Thread(target=read, args=(messages,), name=f"messages of {node.name}", daemon=True)
+            reader.start()
+            yield
+    finally:
+        if reader is not None:
+            reader.join()  # the stream has ended with its block
 
 
 @dataclass(frozen=True, kw_only=True)

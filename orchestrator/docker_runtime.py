@@ -159,15 +159,16 @@ class DockerRuntime:
         """Where a node's peers reach it."""
         return self._ip("data", node)
 
-    def in_namespace(self, node: NodeSpec, script: str, *, role: str) -> str:
-        """Run shell commands in a node's network from a helper that may change it, see :func:`docker_helper.run`."""
+    def in_namespace(self, node: NodeSpec | None, script: str, *, role: str) -> str:
+        """Run shell commands from a helper in a node's network, or one of its own, see :func:`docker_helper.run`."""
         own = (docker_helper.name(self._lab_id, role, node), labels.for_helper(self._the_spec, self._lab_id, role))
         create = functools.partial(self._create, *own, image=self._the_image())
-        return docker_helper.run(create, self._find(node.name), node.name, script)
+        network = docker_helper.network_of(self._find(node.name), node.name) if node else docker_helper.ALONE
+        return docker_helper.run(create, network, node.name if node else "the kernel", script)
 
-    def remove_helpers(self, role: str) -> list[str]:
-        """Remove helpers that are left of somebody who was killed; their names."""
-        return docker_helper.remove(self._containers(labels.KIND_HELPER), role)
+    def remove_helpers(self, role: str, *, only_look: bool = False) -> list[str]:
+        """Remove helpers that are left of somebody who was killed, or only look for them; their names."""
+        return docker_helper.remove(self._containers(labels.KIND_HELPER), role, only_look=only_look)
 
     def down(self) -> list[str]:
         return remove_lab(self._engine, self._lab_id)

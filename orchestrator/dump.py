@@ -45,8 +45,9 @@ CALL_TIMEOUT_S = 3.0
 README = """\
 What lab {name} was like at {when}, written by lab {version}.
 
-  lab.json           the lab as it should be: nodes, addresses, links; no keys
-  lab.yml            the lab file, if there is one and it can be read
+  lab.json           the lab as it was started and should be: nodes, addresses, links; no keys
+  lab.yml            the lab file as it is now, if there is one and it can be read; missing.txt says if it was changed
+                     after the lab was started
   state.json         what was remembered: runtime, when it was started, whether it came up
   faults.json        what faults it was meant to have; not there if none
   status.json        which nodes run, what each lacks to be as it should
@@ -121,7 +122,7 @@ class _Dump:
         self._write("README.txt", README.format(name=lab.spec.name, when=now, version=__version__))
         self._json("lab.json", lambda: spec_to_json(lab.spec))
         if lab.spec.source and Path(lab.spec.source).is_file():
-            self._text("lab.yml", lambda: Path(lab.spec.source).read_text())
+            self._text("lab.yml", lambda: self._lab_file(Path(lab.spec.source)))
         self._json("state.json", self._state)
         if (faults := lab.state.directory / FAULTS_FILE).is_file():
             self._text("faults.json", faults.read_text)
@@ -178,6 +179,16 @@ class _Dump:
             }
             for name in self._lab.spec.node_names
         ]
+
+    def _lab_file(self, path: Path) -> str:
+        text = path.read_text()
+        # To the second, as that is how the start is remembered.
+        changed = datetime.datetime.fromtimestamp(int(path.stat().st_mtime), datetime.UTC)
+        saved = self._lab.state.load()
+        if saved is not None and changed > datetime.datetime.fromisoformat(saved.created):
+            when = changed.isoformat()
+            self._note(f"lab.yml as it was when the lab was started: the file was changed at {when}; see lab.json")
+        return text
 
     def _state(self) -> dict[str, Any]:
         saved = self._lab.state.load()

@@ -1,4 +1,4 @@
-"""Quantities with a unit, as people write them: ``90s``, ``500ms``, ``1m30s``; ``160m`` of memory.
+"""Quantities with a unit, as people write them: ``90s``, ``500ms``, ``1m30s``; ``160m`` of memory; ``99%``.
 
 One parser for lab files and the command line. Knows no lab: errors are plain ValueErrors whose text can follow the name
 of the key or flag.
@@ -20,6 +20,8 @@ MIN_MEMORY_MB = 6
 """Docker refuses less."""
 MAX_MEMORY_MB = 1024 * 1024
 MEMORY_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,3})?[kmgKMG]([iI]?[bB])?$"
+
+SHARE_PATTERN = r"^[0-9]{1,3}(\.[0-9]{1,4})?%$"
 
 _STEP = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)", re.ASCII)
 _DURATION = re.compile(DURATION_PATTERN.removesuffix("$"), re.ASCII)
@@ -57,6 +59,18 @@ def parse_memory_mb(text: str) -> int:
     if not MIN_MEMORY_MB <= megabytes <= MAX_MEMORY_MB:
         raise ValueError(f"expected a size from {MIN_MEMORY_MB}m to {MAX_MEMORY_MB // 1024}g, got {text[:40]!r}")
     return megabytes
+
+
+def parse_share(text: str) -> float:
+    """``99%`` to 0.99.
+
+    Raises:
+        ValueError: no percentage, or more than 100.
+    """
+    text = text.strip()
+    if not re.fullmatch(SHARE_PATTERN.strip("^$"), text, re.ASCII) or float(text[:-1]) > 100:
+        raise ValueError(f"expected a percentage from 0% to 100%, such as 99%, got {text[:40]!r}")
+    return float(text[:-1]) / 100
 
 
 def _missing_unit(example: str) -> str:

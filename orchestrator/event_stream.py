@@ -6,12 +6,12 @@ import heapq
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from node.control.client import ControlError
-from node.events import Kind, NodeEvent
+from node.control.client import ControlError, Feed, Position
+from node.events import EventFilter, Kind, NodeEvent
 from orchestrator.errors import LabFileError
 from orchestrator.names import did_you_mean
 from orchestrator.readiness import refuses_token
@@ -30,7 +30,13 @@ POLL_S = 0.05
 JOIN_S = 2.0
 """For threads to notice that their stream was ended."""
 ANY_CODE = "*"
+UNTOLD_PROTOCOL = "p2p"
+"""Its messages (hello, ping, disconnect) belong to no protocol of the node, which therefore does not tell of them."""
 FOLLOWED, BACK, AWAY = "is followed", "is back", "does not answer, and is waited for"
+RESTARTED = "is back, after a restart"
+NO_MESSAGES = "tells no messages of the time between: it does not remember them"
+NEVER = Position(0.0, 0)
+"""Of no run of a node: from there on everything is new."""
 NO_EVENTS = "is a reference node and tells no events"
 
 
@@ -53,61 +59,47 @@ class Notice:
 # -- what to take
 
 
-@dataclass(frozen=True)
-class MessageFilter:
-    """Protocols and message codes; without any, everything passes.
+def parse_filters(texts: Iterable[str]) -> dict[str, frozenset[int] | None]:
+    """Message codes by protocol, None for all of one: ``pss``, ``pss:*``, ``bzz:0,1``; several widen each other.
 
-    Attributes:
-        wanted: codes by protocol; None for all of a protocol, also events that have no code.
+    Raises:
+        LabFileError: of another form, or of a protocol whose messages nodes do not tell.
     """
-
-    wanted: dict[str, frozenset[int] | None] = field(default_factory=dict)
-
-    @classmethod
-    def parse(cls, texts: Iterable[str]) -> MessageFilter:
-        """``pss``, ``pss:*``, ``bzz:0,1``; several widen each other.
-
-        Raises:
-            LabFileError: of another form.
-        """
-        wanted: dict[str, frozenset[int] | None] = {}
-        for text in texts:
-            protocol, colon, codes = text.strip().partition(":")
-            if not protocol or (colon and not codes):
-                raise _wrong_filter(text)
-            if not colon or codes == ANY_CODE:
-                wanted[protocol] = None
-                continue
-            words = codes.split(",")
-            if not all(word.isascii() and word.isdigit() for word in words):
-                raise _wrong_filter(text)
-            known = wanted.get(protocol, frozenset())
-            wanted[protocol] = None if known is None else known | frozenset(map(int, words))
-        return cls(wanted)
-
-    def passes(self, event: NodeEvent) -> bool:
-        if not self.wanted:
-            return True
-        if event.protocol not in self.wanted:
-            return False
-        codes = self.wanted[event.protocol]
-        return codes is None or event.code in codes
+    wanted: dict[str, frozenset[int] | None] = {}
+    for text in texts:
+        protocol, colon, codes = text.strip().partition(":")
+        words = codes.split(",")
+        if not protocol or (
+            colon and codes != ANY_CODE and not all(word.isascii() and word.isdigit() for word in words)
+        ):
+            raise _wrong_filter(text)
+        if protocol == UNTOLD_PROTOCOL:
+            raise LabFileError(
+                f"filter {text[:60]!r}: nodes do not tell of the messages of devp2p itself, hello, ping and disconnect",
+                hint="connections that begin and end: --kind add,drop,dial,dialfailed",
+            )
+        known = wanted.get(protocol, frozenset())
+        if not colon or codes == ANY_CODE or known is None:
+            wanted[protocol] = None
+        else:
+            wanted[protocol] = known | frozenset(map(int, words))
+    return wanted
 
 
 def _wrong_filter(text: str) -> LabFileError:
     return LabFileError(f"filter {text[:60]!r}: expected PROTOCOL or PROTOCOL:CODES, such as pss or bzz:0,1")
 
 
-def parse_kinds(texts: Sequence[str]) -> list[str]:
+def parse_kinds(texts: Sequence[str]) -> list[Kind]:
     """Kinds of events: their names, or the part before the dot for several: ``pss``.
 
     Raises:
         LabFileError: there are none of that name.
     """
-    chosen: list[str] = []
+    chosen: list[Kind] = []
     for word in ",".join(texts).split(",") if texts else ():
         text = word.strip()
-        found = [kind.value for kind in Kind if kind.value == text or kind.value.startswith(f"{text}.")]
+        found = [kind for kind in Kind if kind == text or kind.startswith(f"{text}.")]
         if not found:
             hint = did_you_mean(text, Kind) or "kinds: " + ", ".join(Kind)
             raise LabFileError(f"no event of kind {text[:40]!r}", hint=hint)
@@ -167,15 +159,15 @@ class Follower:
     """
 
     def __init__(
-        self, nodes: Sequence[NodeHandle], kinds: Sequence[str], *, seen: dict[str, float] | None = None
+        self, nodes: Sequence[NodeHandle], only: EventFilter, *, seen: Mapping[str, Position] | None = None
     ) -> None:
         """Nothing is asked yet.
 
         Args:
-            kinds: of events; none means all.
-            seen: by node, the time of the last event that is known; later ones that it remembers come first.
+            only: the events to follow.
+            seen: by node, up to where its events are known; what it remembers of later ones comes first.
         """
-        self._nodes, self._kinds = nodes, kinds
+        self._nodes, self._only = nodes, only
         self._seen = dict(seen or {})
         self._queue: queue.Queue[Told | Notice | ControlError] = queue.Queue()
         self._ending = threading.Event()
@@ -222,20 +214,17 @@ class Follower:
         if node.spec.reference is not None:
             self._queue.put(Notice(node.name, NO_EVENTS))
             return
+        began_s = time.time()
+        since = self._seen.get(node.name)
         lost_at, told_away, begun = None, False, False
         while not self._ending.is_set():
-            known = self._seen.get(node.name)
-            # What it remembers when it is back is news only if it is later than the last that we saw.
-            self._seen.setdefault(node.name, time.time())
+            feed = None
             try:
-                with node.control.events(*self._kinds, history=known is not None) as events:
-                    if told_away or not begun:
-                        self._queue.put(Notice(node.name, BACK if begun else FOLLOWED))
-                    lost_at, told_away, begun = None, False, True
-                    for event in events:
-                        if known is None or event.wall_s > known:
-                            self._seen[node.name] = event.wall_s
-                            self._queue.put(Told(node.name, event))
+                with node.control.follow(self._only, since=since) as feed:
+                    for text in self._on_return(feed, told_away) if begun else [FOLLOWED]:
+                        self._queue.put(Notice(node.name, text))
+                    # A node that answers late tells what we would have heard of, had it answered at once.
+                    self._take(node.name, feed, earliest_s=began_s if since == NEVER else 0.0)
                 reason = "its events ended"
             except ControlError as error:
                 if refuses_token(error):
@@ -244,8 +233,31 @@ class Follower:
                 reason = error.details or error.code.name.lower()
             except ValueError:  # gRPC, of a channel that was closed meanwhile
                 return
+            if feed is not None:
+                since, lost_at, told_away, begun = feed.position, None, False, True
+            since = since or NEVER
             lost_at = lost_at or time.monotonic()
             if not told_away and time.monotonic() - lost_at > PATIENCE_S and not self._ending.is_set():
                 told_away = True
                 self._queue.put(Notice(node.name, f"{AWAY}: {reason}"))
             self._ending.wait(RETRY_S)
+
+    def _on_return(self, feed: Feed, told_away: bool) -> Iterator[str]:
+        """What is to be said of a node that was away."""
+        if feed.restarted or told_away:
+            yield RESTARTED if feed.restarted else BACK
+        if feed.forgotten:
+            yield f"up to {feed.forgotten} of its events are lost: it has forgotten them"
+        if self._only.wants_messages:
+            yield NO_MESSAGES
+
+    def _take(self, name: str, feed: Feed, *, earliest_s: float) -> None:
+        remembered, lost = feed.position.seq, 0
+        for event in feed:
+            if feed.lost > lost:
+                self._queue.put(
+                    Notice(name, f"{feed.lost - lost} of its events are lost: they came faster than they were read")
+                )
+                lost = feed.lost
+            if event.seq > remembered or event.wall_s > earliest_s:
+                self._queue.put(Told(name, event))

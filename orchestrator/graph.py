@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.reference import KIND_OURS
+from orchestrator.runtime import NodeState
 from orchestrator.spec import LabSpec
 
 
@@ -35,12 +36,22 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class Vertex:
-    """A node: `running` is None where only a file is looked at."""
+    """A node: `state` is None where only a file is looked at."""
 
     name: str
     role: str = ""
     kind: str = KIND_OURS
-    running: bool | None = None
+    state: NodeState | None = None
+
+    @property
+    def running(self) -> bool | None:
+        """Whether it runs; None where only a file is looked at."""
+        return None if self.state is None else self.state is NodeState.RUNNING
+
+    @property
+    def down(self) -> str:
+        """In a word, how it is that it does not run; empty if it does, or where only a file is looked at."""
+        return "" if self.state in (None, NodeState.RUNNING) else str(self.state)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +80,32 @@ def planned_graph(spec: LabSpec) -> LabGraph:
     )
 
 
-def live_graph(spec: LabSpec, running: Iterable[str], connections: Iterable[tuple[str, str]]) -> LabGraph:
+def live_graph(
+    spec: LabSpec,
+    running: Iterable[str],
+    connections: Iterable[tuple[str, str]],
+    *,
+    states: Mapping[str, NodeState] | None = None,
+) -> LabGraph:
     """A running lab: its real connections against the links that it should have.
 
     With `auto_connect` nodes make connections of their own, which then are extra.
+
+    Args:
+        running: names of the nodes that run.
+        states: how the others are; stopped, if they are not there.
     """
-    alive, there = set(running), {frozenset(pair) for pair in connections}
+    there = {frozenset(pair) for pair in connections}
+    how = {**(states or {}), **dict.fromkeys(running, NodeState.RUNNING)}
     wanted = {frozenset((link.a, link.b)): link for link in spec.links}
     edges = [
         Edge(link.a, link.b, EdgeState.UP if pair in there else EdgeState.MISSING) for pair, link in wanted.items()
     ]
     edges += [Edge(min(pair), max(pair), EdgeState.EXTRA) for pair in sorted(there - set(wanted), key=sorted)]
-    nodes = (Vertex(name=node.name, role=node.role, kind=node.kind, running=node.name in alive) for node in spec.nodes)
+    nodes = (
+        Vertex(name=node.name, role=node.role, kind=node.kind, state=how.get(node.name, NodeState.STOPPED))
+        for node in spec.nodes
+    )
     return LabGraph(name=spec.name, nodes=tuple(nodes), edges=tuple(edges))
 
 
@@ -99,7 +124,7 @@ def to_ascii(graph: LabGraph) -> str:
             for edge in graph.edges
             if node.name in (edge.a, edge.b)
         ]
-        state = "  (stopped)" if node.running is False else ""
+        state = f"  ({node.down})" if node.down else ""
         lines.append(f"{node.name:<{width}} -- {', '.join(sorted(ends)) or 'nobody'}{state}")
     return "\n".join([*lines, summary(graph)]) + "\n"
 
@@ -129,8 +154,8 @@ def to_dot(graph: LabGraph) -> str:
     """For Graphviz: ``lab graph --format dot | neato -Tpng``."""
     lines = [f'graph "{graph.name}" {{', "  node [shape=box, style=rounded, fontname=monospace];"]
     for node in graph.nodes:
-        label = f"{node.name}\\n{node.role}" if node.role else node.name
-        style = ', style="rounded,dashed"' if node.running is False else ""
+        label = "\\n".join(filter(None, (node.name, node.role, node.down)))
+        style = ', style="rounded,dashed"' if node.down else ""
         lines.append(f'  "{node.name}" [label="{_quoted(label)}"{style}];')
     lines += [f'  "{edge.a}" -- "{edge.b}"{DOT_STYLES[edge.state]};' for edge in graph.edges]
     return "\n".join([*lines, "}"]) + "\n"
@@ -150,21 +175,27 @@ def to_mermaid(graph: LabGraph) -> str:
     ids = {node.name: f"v{index}" for index, node in enumerate(graph.nodes)}
     lines = ["graph LR"]
     for node in graph.nodes:
-        label = f"{node.name}<br/>{_escaped(node.role)}" if node.role else node.name
+        label = "<br/>".join(filter(None, (node.name, _escaped(node.role), node.down)))
         lines.append(f'  {ids[node.name]}["{label}"]')
     lines += [f"  {ids[edge.a]} {MERMAID_LINES[edge.state]} {ids[edge.b]}" for edge in graph.edges]
-    stopped = [ids[node.name] for node in graph.nodes if node.running is False]
-    if stopped:
-        lines += ["  classDef stopped stroke-dasharray: 4", f"  class {','.join(stopped)} stopped"]
+    if down := [ids[node.name] for node in graph.nodes if node.down]:
+        lines += ["  classDef down stroke-dasharray: 4", f"  class {','.join(down)} down"]
     return "\n".join(lines) + "\n"
 
 
 def to_json(graph: LabGraph) -> dict[str, Any]:
-    """The graph as JSON types; `running` is null where only a file was looked at."""
+    """The graph as JSON types; `running` and `state` are null where only a file was looked at."""
     return {
         "lab": graph.name,
         "nodes": [
-            {"name": node.name, "role": node.role, "kind": node.kind, "running": node.running} for node in graph.nodes
+            {
+                "name": node.name,
+                "role": node.role,
+                "kind": node.kind,
+                "running": node.running,
+                "state": None if node.state is None else str(node.state),
+            }
+            for node in graph.nodes
         ],
         "edges": [{"a": edge.a, "b": edge.b, "state": edge.state.value} for edge in graph.edges],
     }

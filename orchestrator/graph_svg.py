@@ -25,8 +25,8 @@ def to_svg(graph: LabGraph) -> str:
         drawing.line(*places[edge.a], *places[edge.b], EDGE_CLASSES[edge.state])
     for node in graph.nodes:
         x, y = places[node.name]
-        tip = " ".join(filter(None, (node.name, node.role, "stopped" if node.running is False else "")))
-        drawing.circle(x, y, NODE_PX, "off" if node.running is False else "node", tip=tip)
+        tip = " ".join(filter(None, (node.name, node.role, node.down)))
+        drawing.circle(x, y, NODE_PX, "off" if node.down else "node", tip=tip)
         drawing.text(x, y - NODE_PX - 4, node.name, anchor="middle", css="bold")
     left, bottom = min(x for x, _ in places.values()), max(y for _, y in places.values())
     below = bottom + 3 * FONT_PX

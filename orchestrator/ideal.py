@@ -50,23 +50,26 @@ def compare(journey: Journey, network: Network, *, arrived: Iterable[str] = ()) 
         arrived: nodes that are known to have had it although they report nothing.
 
     Returns:
-        Nothing of nodes to which no way is known, and nothing at all where the origin or the address is not known.
+        Nothing of nodes to which no whole way is known, and nothing at all where the address is not known.
     """
-    if journey.to is None or journey.origin not in network.peers:
+    if journey.to is None:
         return ()
     to = bytes.fromhex(journey.to)
-    ruled = ways_by_rules(network, journey.origin, to)
+    ruled: dict[str, dict[str, tuple[str, ...]]] = {}
     ideals = []
     for node in dict.fromkeys([*(note.node for note in journey.deliveries), *arrived]):
         path = journey.path_to(node)
-        if not path or path[0].sender != journey.origin or node not in network.peers:
+        if not path or path[0].detached or not {node, path[0].sender} <= network.peers.keys():
             continue
+        sender = path[0].sender
+        if sender not in ruled:
+            ruled[sender] = ways_by_rules(network, sender, to)
         ideals.append(
             Ideal(
                 node=node,
                 hops=len(path),
-                shortest=shortest_way(network, journey.origin, node),
-                greedy=ruled.get(node, ()),
+                shortest=shortest_way(network, sender, node),
+                greedy=ruled[sender].get(node, ()),
                 by_rules=all(
                     hop.sender in network.peers and hop.receiver in next_hops(network, hop.sender, to) for hop in path
                 ),

@@ -16,6 +16,7 @@ from node.crypto.secp256k1 import InvalidKey, PrivateKey
 from node.ids import NodeId, OverlayAddress
 from orchestrator.errors import LabNotReady
 from orchestrator.own import OwnCode
+from orchestrator.placement import begins_with
 from orchestrator.reference import Reference
 from orchestrator.spec import Identity, NodeSpec
 
@@ -35,17 +36,22 @@ NETWORK_IDS = 2**32 - MIN_NETWORK_ID
 """How many there are: the id fits 32 bits wherever it is shown."""
 
 
-def derive_key(seed: int, lab_name: str, node_name: str, purpose: Purpose) -> PrivateKey:
+def derive_key(seed: int, lab_name: str, node_name: str, purpose: Purpose, *, overlay_prefix: str = "") -> PrivateKey:
     """The private key of one node for one purpose; predictable from the arguments, so for labs only.
 
     SHA-256 in counter mode: the first digest that is a scalar of the curve is the key (all but one in 2^128 are).
+
+    Args:
+        overlay_prefix: bits; the first key whose overlay address begins with them is taken.
     """
     for counter in itertools.count():
         digest = _digest(KEY_DOMAIN, seed, lab_name, node_name, purpose, counter)
         try:
-            return PrivateKey(digest)
+            key = PrivateKey(digest)
         except InvalidKey:
             continue
+        if not overlay_prefix or begins_with(key.public.overlay, overlay_prefix):
+            return key
     raise AssertionError("unreachable: the count has no end")
 
 
@@ -62,12 +68,17 @@ def make_node(
     role: str = "",
     reference: Reference | None = None,
     own: OwnCode | None = None,
+    overlay_prefix: str = "",
 ) -> NodeSpec:
-    """A node with its keys; those of a node of kind reference are what it gets if its command takes them."""
+    """A node with its keys; those of a node of kind reference are what it gets if its command takes them.
+
+    Args:
+        overlay_prefix: bits with which its overlay address is to begin (:mod:`orchestrator.placement`).
+    """
     return NodeSpec(
         name=node_name,
         node_key=derive_key(seed, lab_name, node_name, "node"),
-        bzz_key=derive_key(seed, lab_name, node_name, "bzz"),
+        bzz_key=derive_key(seed, lab_name, node_name, "bzz", overlay_prefix=overlay_prefix),
         role=role,
         reference=reference,
         own=own,

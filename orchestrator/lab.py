@@ -20,10 +20,11 @@ from node.control.client import ControlError
 from node.control.gen import control_pb2 as pb
 from orchestrator import delivery, identity, observe, recovery
 from orchestrator.dump import write_dump
-from orchestrator.errors import DeliveryFailed, LabNotFound, LabNotReady
+from orchestrator.errors import DeliveryFailed, LabFileError, LabNotFound, LabNotReady
 from orchestrator.faults.control import Faults
 from orchestrator.faults.verbs import FaultVerbs
 from orchestrator.node_handle import NodeHandle
+from orchestrator.play import play
 from orchestrator.process_runtime import ProcessRuntime
 from orchestrator.readiness import missing, no_answer, refuses_token, wait_until_ready
 from orchestrator.runtime import NodeState, Report, Runtime
@@ -33,6 +34,7 @@ from orchestrator.source import resolve
 from orchestrator.spec import LabSpec, Link, NodeSpec
 from orchestrator.state import SavedLab, StateDir
 from orchestrator.trace import Journey
+from orchestrator.verify.run import verify
 from orchestrator.waiting_up import wait_until_up
 
 WORKERS = 8
@@ -122,6 +124,8 @@ class Lab(FaultVerbs):
                 )
             if saved is not None:
                 recovery.clear(saved, state, report)
+            else:
+                state.clear()  # what a command left that was at it while the lab went
             try:
                 lab = cls(spec, open_runtime(runtime, state, port, report), state)
             except BaseException:
@@ -187,9 +191,11 @@ class Lab(FaultVerbs):
             node.close()
         try:
             removed = self.runtime.down()
+            self.state.remove()
+            # Another command may have started a node since the first look; without the state nobody does any more.
+            removed += self.runtime.down()
         finally:
             self.runtime.close()
-        self.state.remove()
         return removed
 
     def close(self) -> None:
@@ -222,6 +228,11 @@ class Lab(FaultVerbs):
             if handle is None:
                 handle = self._nodes[name] = NodeHandle(spec, self.runtime.control_address(spec))
             return handle
+
+    def another_handle(self, name: str) -> NodeHandle:
+        """A handle of a node for the caller, who closes it."""
+        spec = self.spec.node(name)
+        return NodeHandle(spec, self.runtime.control_address(spec))
 
     @property
     def nodes(self) -> list[NodeHandle]:
@@ -269,9 +280,8 @@ class Lab(FaultVerbs):
         Raises:
             LabNotReady: not in time, with the reason.
         """
-        url = self[b].info.enode
         try:
-            self[a].control.connect(url, wait_s=CONNECT_TIMEOUT_S)
+            self[a].control.connect(self[b].info.enode, wait_s=CONNECT_TIMEOUT_S)
         except ControlError as error:
             raise LabNotReady(f"connecting {a} to {b}: {error.details}") from None
 
@@ -335,16 +345,18 @@ class Lab(FaultVerbs):
             mode: "asym", "sym" or "raw".
 
         Raises:
+            LabFileError: there is no such mode, or sender and receiver are the same.
             DeliveryFailed: not in time; says how far it came.
         """
+        if sender == receiver:
+            raise LabFileError(f"sender and receiver are the same node: {sender}")
         arrived = delivery.deliver(self[sender], self[receiver], payload, mode=mode, timeout_s=timeout_s)
-        journey = self.trace(arrived.digest, arrived=() if arrived.payload is None else (receiver,))
+        reached = () if arrived.payload is None else (receiver,)
+        journey = observe.trace(self, arrived.digest, sender=sender, arrived=reached)
         if arrived.payload is None:
-            raise DeliveryFailed(
-                f"{receiver} did not get the message from {sender} within {timeout_s:g} s; {journey.summary}",
-                digest=arrived.digest,
-                hint=f"lab trace {arrived.digest.hex()}" if arrived.digest else "lab status; lab logs",
-            )
+            text, hint = observe.why_not(journey)
+            text = f"{receiver} did not get the message from {sender} within {timeout_s:g} s; {text}"
+            raise DeliveryFailed(text, digest=arrived.digest, hint=hint)
         return Delivery(digest=arrived.digest, payload=arrived.payload, seconds=arrived.seconds, journey=journey)
 
     def trace(self, digest: bytes, *, arrived: Collection[str] = ()) -> Journey:
@@ -356,6 +368,8 @@ class Lab(FaultVerbs):
         return observe.trace(self, digest, arrived=arrived)
 
     smoke = run_smoke
+    play = play
+    verify = verify
     dump = write_dump
 
     def ask(self, question: Callable[[NodeHandle], T], names: Collection[str] | None = None) -> dict[str, T]:
@@ -382,11 +396,12 @@ class Lab(FaultVerbs):
     # -- inside
 
     def _start_one(self, node: NodeSpec) -> None:
-        self.runtime.start_node(node)
-        info = self._wait_up(node)
-        if isinstance(self.runtime, ProcessRuntime):
-            self.runtime.remember_port(node, int(info.enode.partition("?")[0].rpartition(":")[2]))
-        self.faults.node_started(node.name)
+        with recovery.unless_gone(self):
+            self.runtime.start_node(node)
+            info = self._wait_up(node)
+            if isinstance(self.runtime, ProcessRuntime):
+                self.runtime.remember_port(node, int(info.enode.partition("?")[0].rpartition(":")[2]))
+            self.faults.node_started(node.name)
 
     def _wait_up(self, node: NodeSpec) -> pb.NodeInfo:
         """Wait until a node answers.

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import getpass
 import hashlib
 import json
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from node import __version__
@@ -36,7 +39,12 @@ TOPO_SHA256 = f"{NAMESPACE}.topo-sha256"
 SEED = f"{NAMESPACE}.seed"
 TOOL_VERSION = f"{NAMESPACE}.tool-version"
 STATE_DIR = f"{NAMESPACE}.state-dir"
-"""Where the lab is remembered; when that is gone, `lab gc` may remove the lab."""
+"""Where the lab is remembered; when that is gone, `lab gc` on the same host may remove the lab."""
+HOST = f"{NAMESPACE}.host"
+"""Of which machine that directory is; see :func:`this_host`. Several may use one engine."""
+
+MACHINE_ID = Path("/etc/machine-id")
+HOST_DIGITS = 8
 
 KIND_NODE, KIND_GATEWAY, KIND_NET, KIND_IMAGE, KIND_HELPER = "node", "gateway", "net", "image", "helper"
 
@@ -114,6 +122,20 @@ def format_time(moment: datetime.datetime) -> str:
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@functools.cache
+def this_host() -> str:
+    """This machine, ``laptop-1f2e3d4c``: host names are not unique, and containers have their host's or no machine id.
+
+    The id itself is not told to others, as machine-id(5) asks for.
+    """
+    try:
+        machine = MACHINE_ID.read_text().strip()
+    except OSError:
+        machine = ""
+    digest = hashlib.sha256(f"{NAMESPACE} {machine}".encode()).hexdigest()
+    return f"{socket.gethostname()}-{digest[:HOST_DIGITS]}"
+
+
 def spec_digest(spec: LabSpec) -> str:
     """SHA-256 of what makes a lab this lab: nodes, keys, links, limits; not where its file lies nor its title.
 
@@ -149,6 +171,7 @@ def _labels(
         LAB_ID: lab_id,
         KIND: kind,
         OWNER: _owner(),
+        HOST: this_host(),
         CREATED: format_time(created or datetime.datetime.now(datetime.UTC)),
         EXPIRES: format_time(expires) if expires else spec.expires,
         TOPO_FILE: spec.source,

@@ -28,9 +28,13 @@ from orchestrator.labfile_model import (
 )
 from orchestrator.labfile_own import read_own
 from orchestrator.labfile_reference import read_reference
-from orchestrator.names import check_node_name, did_you_mean, expand_range
+from orchestrator.names import check_lab_name, check_node_name, did_you_mean, expand_range
+from orchestrator.placement import MAX_SEARCH, search_length
 from orchestrator.spec import LabSpec, Link, NodeLimits
 from orchestrator.topology import MAX_NODES, check_node_count, generate
+from orchestrator.traffic.labfile import read_traffic
+from orchestrator.verify.labfile import read_checks
+from orchestrator.verify.sections import SECTIONS as VERIFY_SECTIONS
 from orchestrator.yaml_tree import Path, YamlTree, parse_yaml
 
 __all__ = ["json_schema", "load_lab_file"]
@@ -54,17 +58,17 @@ WORDING = {
     "list_type": "expected a list",
     "too_short": "expected two nodes",
     "too_long": "expected two nodes",
-    "literal_error": f"expected {API_VERSION}",
 }
 """What pydantic's errors are called here; the rest is used as it is, without its capital."""
 
 
-def load_lab_file(text: str, *, source: str = "") -> LabSpec:
+def load_lab_file(text: str, *, source: str = "", name: str | None = None, seed: int | None = None) -> LabSpec:
     """Read a lab file.
 
     Args:
         text: the file's content.
         source: its path, for errors and labels.
+        name, seed: instead of the file's: keys, addresses and whatever chance decides follow from them.
 
     Raises:
         LabFileError: anything wrong with it, with line and column and where possible a suggestion.
@@ -74,9 +78,12 @@ def load_lab_file(text: str, *, source: str = "") -> LabSpec:
         file = LabFile.model_validate(tree.data)
     except ValidationError as error:
         raise _first_error(tree, error) from None
+    chosen = {"name": check_lab_name(name or file.name), "seed": file.seed if seed is None else seed}
+    file = file.model_copy(update=chosen)
     entries, links = _nodes_and_links(tree, file)
     if file.autoconnect:
         _check_joined(tree, list(entries), links)
+    _check_placement(tree, file, entries)
     nodes = tuple(
         make_node(
             file.seed,
@@ -85,6 +92,7 @@ def load_lab_file(text: str, *, source: str = "") -> LabSpec:
             role=entry.role,
             reference=read_reference(tree, file, key, entry),
             own=read_own(tree, file, key, entry),
+            overlay_prefix=entry.overlay or "",
         )
         for name, (key, entry) in entries.items()
     )
@@ -101,9 +109,12 @@ def load_lab_file(text: str, *, source: str = "") -> LabSpec:
         limits=NodeLimits(memory_mb=file.defaults.mem, cpus=file.defaults.cpus, pids=file.defaults.pids),
         verbosity=file.defaults.log,
         ready_timeout_s=file.ready.timeout,
+        ready_when=file.ready.when,
         source=source,
-        net=read_net(tree, [(index, net, link) for index, net, link in given if net is not None], nodes),
+        net=read_net(tree, [(index, net, link) for index, net, link in given if net is not None]),
         timeline=read_timeline(tree, file.faults or (), nodes),
+        traffic=read_traffic(tree, file.traffic or (), nodes),
+        checks=read_checks(tree, file.verify or (), nodes),
     )
 
 
@@ -126,7 +137,7 @@ def _nodes_and_links(tree: YamlTree, file: LabFile) -> tuple[Entries, tuple[Link
             raise tree.error(f"{other} and topology exclude each other", (other,), of_key=True)
     options = file.topology.model_dump()
     try:
-        shape = generate(options.pop("kind"), options.pop("n"), seed=file.seed, **options)
+        shape = generate(options.pop("kind"), options.pop("n"), name=file.name, seed=file.seed, **options)
     except LabFileError as error:
         raise tree.error(str(error), ("topology",), of_key=True, hint=error.hint) from None
     return {name: ("", NodeEntry()) for name in shape.names}, shape.links
@@ -150,6 +161,20 @@ def _expand_nodes(tree: YamlTree, nodes: dict[str, NodeEntry | None]) -> Entries
     except LabFileError as error:
         raise tree.error(str(error), ("nodes",), of_key=True) from None
     return entries
+
+
+def _check_placement(tree: YamlTree, file: LabFile, entries: Entries) -> None:
+    """Addresses with a prefix are searched for: not for minutes, and only where the address follows from our key."""
+    for key, entry in entries.values():
+        if entry.overlay is not None:
+            reference = read_reference(tree, file, key, entry)
+            if reference is not None and not reference.takes_bzz_key:
+                hint = "let its command name {bzzkey_file}"
+                raise tree.error("the node chooses its overlay address itself", ("nodes", key, "overlay"), hint=hint)
+    tries = search_length(entry.overlay or "" for _, entry in entries.values())
+    if tries > MAX_SEARCH:
+        message = f"the overlay prefixes take {tries} keys to find, more than {MAX_SEARCH}"
+        raise tree.error(message, ("nodes",), of_key=True, hint="shorter prefixes, or fewer nodes that have one")
 
 
 def _read_links(tree: YamlTree, file: LabFile, names: list[str]) -> tuple[Link, ...]:
@@ -231,6 +256,8 @@ def _explain(tree: YamlTree, problem: dict[str, Any]) -> LabFileError:
         hint = 'quote it, as in "{ip}"' if isinstance(problem["input"], dict) else ""
         return tree.error(f"command: expected a text, got {_shown(problem['input'])}", path, hint=hint)
     text = WORDING.get(problem["type"])
+    if problem["type"] in ("literal_error", "enum"):
+        text = f"expected {problem['ctx']['expected']}".replace("'", "")
     if path[:1] == ("faults",) and problem["type"] in ("too_short", "too_long") and path[-1] != "cut":
         text = "expected at least one node"
     if path[-1:] == ("command",) and problem["type"] == "too_short":
@@ -250,6 +277,8 @@ def _unknown_key(tree: YamlTree, path: Path, key: str) -> LabFileError:
         section = ReferenceSection
     if path[0] in ("faults", "links"):
         section = FAULT_SECTIONS.get(str(path[-2]), section)
+    if path[0] == "verify":
+        section = VERIFY_SECTIONS.get(str(path[-2]), section)
     if key in section.planned:
         return tree.error(f"the key {key!r} is not supported yet", path, of_key=True, hint="take it out for now")
     known = [field.alias or name for name, field in section.model_fields.items()]

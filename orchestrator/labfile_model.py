@@ -22,8 +22,9 @@ from pydantic_core import PydanticCustomError
 from orchestrator.durations import MEMORY_PATTERN, parse_memory_mb
 from orchestrator.errors import LabFileError
 from orchestrator.faults.sections import MAX_FAULTS, FaultEntry, NetSection
-from orchestrator.labfile_section import Seconds, Section
+from orchestrator.labfile_section import MAX_TEXT_CHARS, Seconds, Section, Text
 from orchestrator.names import MAX_NAME_CHARS, check_lab_name
+from orchestrator.placement import PREFIX_PATTERN, parse_prefix
 from orchestrator.reference import KIND_OURS, KINDS
 from orchestrator.spec import (
     DEFAULT_CPUS,
@@ -31,14 +32,19 @@ from orchestrator.spec import (
     DEFAULT_PIDS,
     DEFAULT_READY_TIMEOUT_S,
     DEFAULT_VERBOSITY,
+    Readiness,
 )
+from orchestrator.topology import Kind
+from orchestrator.traffic.model import MAX_ENTRIES as MAX_TRAFFIC
+from orchestrator.traffic.sections import TrafficEntry
+from orchestrator.verify.model import MAX_CHECKS
+from orchestrator.verify.sections import VerifyEntry
 
 API_VERSION = "lab/v1"
 NAME_ERROR = "lab_name"
 """pydantic's type of the errors that come from :mod:`orchestrator.names`; their context has a hint."""
 DEFAULT_SEED = 1
 MAX_SEED = 2**63 - 1
-MAX_TEXT_CHARS = 1000
 MAX_CPUS = 1024.0
 MIN_PIDS = 16
 """A node's gRPC server alone has a dozen threads."""
@@ -65,12 +71,6 @@ def _parse_log(value: Any) -> Any:
     return value
 
 
-def _check_printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("has characters that cannot be shown")
-    return text
-
-
 def _check_image(text: str) -> str:
     if not _IMAGE.fullmatch(text):
         raise ValueError(f"{text[:40]!r} is not the name of an image")
@@ -90,9 +90,6 @@ def _check_loadable(text: str) -> str:
     return text
 
 
-Text = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_printable)]
-Word = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_printable)]
-"""Of a command line."""
 Image = Annotated[str, Field(max_length=MAX_TEXT_CHARS), AfterValidator(_check_image)]
 Megabytes = Annotated[
     int,
@@ -107,6 +104,13 @@ LogLevel = Annotated[
 ]
 
 
+OverlayPrefix = Annotated[
+    str,
+    BeforeValidator(lambda value: parse_prefix(value) if isinstance(value, str) else value),
+    # To other readers of YAML 0x6a is a number.
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": PREFIX_PATTERN}, {"type": "integer", "minimum": 0}]}),
+]
+"""Bits, see :mod:`orchestrator.placement`."""
 Loadable = Annotated[str, AfterValidator(_check_loadable), WithJsonSchema({"type": "string", "pattern": LOADABLE})]
 """A protocol or service of the user's, see :mod:`orchestrator.own`."""
 Loadables = Annotated[list[Loadable], Field(max_length=MAX_LOADABLES)]
@@ -141,12 +145,11 @@ class Defaults(Section):
 class TopologySection(Section):
     """Nodes and links made by rule, see :func:`orchestrator.topology.generate`."""
 
-    planned = frozenset({"k"})
-
-    kind: str
+    kind: Annotated[str, WithJsonSchema({"enum": [*Kind]})]
     n: int
     branching: int | None = None
     degree: float | None = None
+    k: int | None = None
     p: float | None = None
 
 
@@ -156,7 +159,7 @@ class ReferenceSection(Section):
     planned = frozenset({"env", "mem", "cpus", "pids", "entrypoint"})
 
     image: Image | None = None
-    command: Annotated[list[Word], Field(min_length=1, max_length=MAX_WORDS)] | None = None
+    command: Annotated[list[Text], Field(min_length=1, max_length=MAX_WORDS)] | None = None
     """The whole command line; the image's own entry point is not used. See orchestrator.reference.PLACEHOLDERS."""
     ws_port: Annotated[int, Field(ge=1, le=MAX_PORT)] | None = None
 
@@ -172,7 +175,9 @@ class NodeEntry(ReferenceSection):
 
     planned = frozenset({"luminosity", "mem", "cpus", "pids", "log", "host", "env", "entrypoint"})
 
-    role: Annotated[str, Field(max_length=MAX_NAME_CHARS), AfterValidator(_check_printable)] = ""
+    role: Annotated[Text, Field(max_length=MAX_NAME_CHARS)] = ""
+    overlay: OverlayPrefix | None = None
+    """The first bits of its overlay address, or of each address of a range."""
     kind: Annotated[Text, WithJsonSchema({"enum": [*KINDS]})] = KIND_OURS
     services: Loadables | None = None
     """The user's own; a list here is instead of that of the defaults."""
@@ -198,15 +203,14 @@ LinkItem = Annotated[Annotated[str, Tag("text")] | Annotated[LinkEntry, Tag("ent
 class ReadySection(Section):
     """When `lab up` is content."""
 
-    planned = frozenset({"when"})
-
+    when: Annotated[Readiness, WithJsonSchema({"enum": [*Readiness]})] = Readiness.HEALTHY
     timeout: Seconds = DEFAULT_READY_TIMEOUT_S
 
 
 class LabFile(Section):
     """A lab file."""
 
-    planned = frozenset({"traffic", "verify", "networks", "services", "runtime", "hosts", "insecure_debug"})
+    planned = frozenset({"networks", "services", "runtime", "hosts", "insecure_debug"})
 
     apiVersion: Literal["lab/v1"]
     name: Annotated[str, AfterValidator(_check_name)]
@@ -222,7 +226,11 @@ class LabFile(Section):
     autoconnect: bool = False
     ready: ReadySection = ReadySection()
     faults: Annotated[list[FaultEntry], Field(max_length=MAX_FAULTS)] | None = None
-    """A timeline for `lab fault play`."""
+    """A timeline for `lab play`."""
+    traffic: Annotated[list[TrafficEntry], Field(max_length=MAX_TRAFFIC)] | None = None
+    """Messages for `lab play`."""
+    verify: Annotated[list[VerifyEntry], Field(max_length=MAX_CHECKS)] | None = None
+    """What `lab verify` checks."""
 
 
 SECTIONS: dict[str, type[Section]] = {
@@ -234,6 +242,8 @@ SECTIONS: dict[str, type[Section]] = {
     "links": LinkEntry,
     "ready": ReadySection,
     "faults": FaultEntry,
+    "traffic": TrafficEntry,
+    "verify": VerifyEntry,
 }
 """Which keys are known below a key of the file."""
 

@@ -1,4 +1,4 @@
-"""Streams of a node, read by a thread of their own."""
+"""Streams of a node, read by a thread of their own, also across the node's restarts."""
 
 from __future__ import annotations
 
@@ -6,33 +6,67 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from node.control.client import ControlError
+
+if TYPE_CHECKING:
+    from orchestrator.node_handle import NodeHandle
+
+RETRY_S = 0.25
+"""Between two attempts to reach a node that went away."""
 
 T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def read_aside(stream: AbstractContextManager[Iterator[T]], take: Callable[[T], None], *, name: str) -> Iterator[None]:
-    """Call `take` from a thread with all that a stream brings, until the block ends; ends quietly if the node does.
+def listening(
+    node: NodeHandle,
+    stream: Callable[[NodeHandle], AbstractContextManager[Iterator[T]]],
+    take: Callable[[T], None],
+    *,
+    lost: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Call `take` from a thread with all that a stream brings, until the block ends.
+
+    None of what comes is missed once the block has begun. When the node goes away, `lost` is called, and the stream is
+    opened again when the node is back.
 
     Args:
-        stream: not yet entered; none of what comes is missed once the block has begun.
-        name: of the thread.
+        node: a handle for this only; it is closed at the end, which ends the stream.
+        stream: opens the stream of a node.
+
+    Raises:
+        ControlError: the stream does not open the first time.
     """
-    reader: threading.Thread | None = None
+    ending, begun = threading.Event(), threading.Event()
+    refused: list[Exception] = []
 
-    def read(things: Iterator[T]) -> None:
-        with contextlib.suppress(ControlError):
-            for thing in things:
-                take(thing)
+    def read() -> None:
+        while not ending.is_set():
+            try:
+                with stream(node) as things:
+                    begun.set()
+                    for thing in things:
+                        take(thing)
+            except ControlError as error:
+                if not begun.is_set():
+                    refused.append(error)
+                    begun.set()
+                    return
+            except ValueError:  # gRPC, of a channel that was closed meanwhile
+                return
+            lost()
+            ending.wait(RETRY_S)
 
+    reader = threading.Thread(target=read, name=f"stream of {node.name}", daemon=True)
+    reader.start()
     try:
-        with stream as things:
-            reader = threading.Thread(target=read, args=(things,), name=name, daemon=True)
-            reader.start()
-            yield
+        begun.wait()
+        if refused:
+            raise refused[0]
+        yield
     finally:
-        if reader is not None:
-            reader.join()  # the stream has ended with its block
+        ending.set()
+        node.close()
+        reader.join()

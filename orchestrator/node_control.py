@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from node.control.client import ControlClient
+from node.control.client import ControlClient, Feed, Memory, Position
 from node.control.gen import control_pb2 as pb
-from node.events import NodeEvent
+from node.events import EventFilter, NodeEvent
 from orchestrator.runtime import ControlAddress
 from orchestrator.spec import NodeSpec
 
@@ -65,12 +65,21 @@ class NodeControl(Protocol):
         """Messages on a topic; none is missed once the block has begun."""
 
     def history(self, *kinds: str, digest: str = ...) -> list[NodeEvent]:
-        """What the node remembers, oldest first."""
+        """What the node remembers, oldest first. This and what follows on events: not of nodes of kind reference."""
+
+    def recall(self, only: EventFilter, *, limit: int | None = ...) -> Memory:
+        """What the node remembers of what passes `only`, and since when; of the events the last `limit`, at least 1."""
+
+    def remembered_since(self) -> float | None:
+        """Unix time before which the node has forgotten what happened; None if it remembers all since its start."""
 
     def events(
         self, *kinds: str, history: bool = ..., digest: str = ...
     ) -> AbstractContextManager[Iterator[NodeEvent]]:
-        """Events as they happen; none is missed once the block has begun."""
+        """Events as they happen; none is missed once the block has begun. Messages only if `kinds` names them."""
+
+    def follow(self, only: EventFilter, *, since: Position | None = ...) -> AbstractContextManager[Feed]:
+        """Events that pass `only`: with `since` those after it that the node remembers, then those that happen."""
 
     def call(self, method: str, *params: object) -> Any:
         """Any JSON-RPC method of the node. Raises RPCError as the method answered."""

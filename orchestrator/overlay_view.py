@@ -15,6 +15,7 @@ from typing import Any
 from node.control.gen import control_pb2 as pb
 from node.ids import OverlayAddress
 from node.swarm.proximity import MAX_PO, position, proximity_order
+from orchestrator.names import MAX_NAME_CHARS
 from orchestrator.spec import LabSpec
 from orchestrator.svg import around
 
@@ -48,7 +49,8 @@ class Place:
 
     Attributes:
         depth: its neighbourhood depth; None if it does not answer.
-        connected, known: names, or the beginning of an address, of whom it has in its table, by proximity order.
+        connected, known: whom it has in its table, by proximity order; by name, strangers by their whole address. Whom
+            it is connected with it knows, too.
     """
 
     name: str
@@ -65,6 +67,10 @@ class Place:
     def po(self, other: Place) -> int:
         return proximity_order(self.address, other.address)
 
+    def known_only(self, po: int) -> tuple[str, ...]:
+        """Whom it has in a bin of its table and is not connected with."""
+        return tuple(sorted({*self.known.get(po, ())} - {*self.connected.get(po, ())}))
+
     def standing(self, other: Place) -> Standing:
         if other.name == self.name:
             return Standing.SELF
@@ -79,7 +85,7 @@ def places(spec: LabSpec, tables: Mapping[str, pb.Kademlia]) -> list[Place]:
     names = {bytes(node.overlay): node.name for node in spec.nodes}
 
     def called(overlays: Any) -> tuple[str, ...]:
-        return tuple(sorted(names.get(bytes(o), f"{bytes(o).hex()[:SHORT_HEX_DIGITS]}…") for o in overlays))
+        return tuple(sorted(names.get(bytes(o), bytes(o).hex()) for o in overlays))
 
     found = []
     for node in spec.nodes:
@@ -135,14 +141,14 @@ def format_table(ring: list[Place], name: str) -> str:
     head = f"{name}  overlay {own.address.hex()[:16]}…  depth {'-' if own.depth is None else own.depth}"
     rows: list[tuple[str, ...]] = [("po", "prefix", "connected", "known only", "not known")]
     for po in sorted({*by_bin, *own.connected, *own.known}):
-        connected, known = own.connected.get(po, ()), own.known.get(po, ())
+        connected = own.connected.get(po, ())
         absent = [place.name for place in by_bin.get(po, []) if own.standing(place) is Standing.UNKNOWN]
         rows.append(
             (
                 str(po),
                 prefix_of_bin(own.address, po),
-                ", ".join(connected) or "-",
-                ", ".join(sorted({*known} - {*connected})) or "-",
+                ", ".join(map(_shown, connected)) or "-",
+                ", ".join(map(_shown, own.known_only(po))) or "-",
                 ", ".join(sorted(absent)) or "-",
             )
         )
@@ -165,22 +171,30 @@ def prefix_of_bin(address: OverlayAddress, po: int) -> str:
     return shown if len(shown) <= 2 * MAX_BINS_SHOWN else f"…{shown[-2 * MAX_BINS_SHOWN :]}"
 
 
-def to_json(ring: list[Place], looked_at: str = "") -> dict[str, Any]:
+def overlay_to_json(ring: list[Place], lab: str, looked_at: str = "") -> dict[str, Any]:
     """The ring as JSON types; with a node to look at, what the others are to it."""
     own = next((place for place in ring if place.name == looked_at), None)
     rows = []
     for place in ring:
-        row: dict[str, Any] = {
-            "name": place.name,
-            "overlay": place.address.hex(),
-            "depth": place.depth,
-            "connected": {str(po): list(names) for po, names in place.connected.items()},
-            "known": {str(po): list(names) for po, names in place.known.items()},
-        }
+        row = {"name": place.name, **_table_to_json(place)}
         if own is not None:
             row |= {"po": own.po(place), "standing": own.standing(place).value}
         rows.append(row)
-    return {"node": looked_at or None, "nodes": rows}
+    return {"lab": lab, "node": looked_at or None, "nodes": rows}
+
+
+def node_to_json(ring: list[Place], lab: str, name: str) -> dict[str, Any]:
+    """The table of a node as JSON types."""
+    return {"lab": lab, "node": name, **_table_to_json(next(place for place in ring if place.name == name))}
+
+
+def _table_to_json(place: Place) -> dict[str, Any]:
+    """A table; `known` is whom it only knows, as in the text. Strangers are there by their whole address."""
+    bins = [
+        {"po": po, "connected": list(place.connected.get(po, ())), "known": list(place.known_only(po))}
+        for po in sorted({*place.connected, *place.known})
+    ]
+    return {"overlay": place.address.hex(), "depth": place.depth, "bins": bins}
 
 
 # -- the ring of characters
@@ -265,6 +279,11 @@ def _quarter(grid: list[list[str]], row: int, column: int, turn: float, word: st
 
 def _names(ring: list[Place]) -> list[str]:
     return [place.name for place in ring]
+
+
+def _shown(name: str) -> str:
+    """A name, or the beginning of an address."""
+    return name if len(name) <= MAX_NAME_CHARS else f"{name[:SHORT_HEX_DIGITS]}…"
 
 
 def _short(place: Place) -> str:

@@ -14,7 +14,7 @@ from node.control.client import ControlError
 from orchestrator import oracle
 from orchestrator.errors import LabNotReady
 from orchestrator.node_handle import NodeHandle
-from orchestrator.spec import LabSpec, Link
+from orchestrator.spec import LabSpec, Link, Readiness
 from orchestrator.state import TOKEN_HINT
 
 POLL_S = 0.05
@@ -26,10 +26,14 @@ def missing(spec: LabSpec, node: NodeHandle) -> list[str]:
     """What one node still lacks, in words; nothing if it is as it should be."""
     try:
         peers = {bytes(peer.node_id) for peer in node.control.peers()}
+        if spec.ready_when is Readiness.UP:
+            return []
         expected = oracle.expected_peers(spec)[node.name]
         absent = sorted(name for name in expected if spec.node(name).id not in peers)
         if absent:
             return [f"{node.name} is not connected with {', '.join(absent)}"]
+        if spec.ready_when is Readiness.CONNECTED:
+            return []
         if spec.auto_connect:
             return _unhealthy(spec, node)
         table = node.control.kademlia()
@@ -43,6 +47,12 @@ def no_answer(node: NodeHandle, error: ControlError) -> str:
     """That a node does not answer, why, and what to do where that is known."""
     text = f"{node.name} does not answer: {error.details}"
     return f"{text} ({TOKEN_HINT})" if refuses_token(error) else text
+
+
+def doctor_hint(spec: LabSpec) -> str:
+    """Where to look when nodes are late: the machine may be busy, or too small for them."""
+    size = len(spec.nodes)
+    return f"lab doctor --nodes {size} tells whether this machine can carry the lab; lab up --timeout 3m waits longer"
 
 
 def refuses_token(error: ControlError) -> bool:
@@ -99,5 +109,9 @@ def wait_until_ready(
         if time.monotonic() > deadline:
             reasons = [reason for name in waiting for reason in results[name]]
             more = f" (and {len(reasons) - REASONS_SHOWN} more)" if len(reasons) > REASONS_SHOWN else ""
-            raise LabNotReady(f"not ready after {timeout_s:g} s: " + "; ".join(reasons[:REASONS_SHOWN]) + more)
+            raise LabNotReady(
+                f"not ready after {timeout_s:g} s: " + "; ".join(reasons[:REASONS_SHOWN]) + more,
+                # With another token than ours the reason is known, and it is not the machine.
+                hint="" if all(TOKEN_HINT in reason for reason in reasons) else doctor_hint(spec),
+            )
         time.sleep(POLL_S)

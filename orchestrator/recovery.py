@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from node.control.client import ControlError
 from orchestrator.docker_runtime import DockerRuntime
-from orchestrator.errors import LabFileError, LabNotReady
+from orchestrator.errors import LabFileError, LabNotFound, LabNotReady, OrchestratorError
 from orchestrator.node_handle import NodeHandle
 from orchestrator.readiness import refuses_token
 from orchestrator.runtime import Report, Runtime
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.lab import Lab
 
 TOKEN_CHECK_TIMEOUT_S = 2.0
+SCRIPT = ("timeline", "traffic", "checks", "ready_when", "ready_timeout_s", "title")
+"""What a lab file can change of a lab that runs."""
 
 L = TypeVar("L", bound="Lab")
 
@@ -42,11 +46,12 @@ def adopt(saved: SavedLab, wanted: LabSpec, open_lab: Callable[[], L], *, port: 
     """
     if _shape(saved.spec) != _shape(wanted):
         raise LabFileError(
-            f"a lab {wanted.name!r} runs already, and it has other nodes or links than this one",
+            f"a lab {wanted.name!r} runs already, and it has other nodes, keys or links than this one",
             hint=f"lab down {wanted.name}, or choose another name with --name",
         )
     lab = open_lab()
     try:
+        _take_script(lab, saved, wanted, report)
         _mend(lab, port, report)
     except BaseException:
         lab.close()
@@ -72,6 +77,39 @@ def remove_leftovers(name: str, runtime: Runtime, report: Report) -> None:
     """
     if left := runtime.down():
         report(f"removed what was left of an earlier lab {name}: {', '.join(left)}")
+
+
+@contextlib.contextmanager
+def unless_gone(lab: Lab) -> Iterator[None]:
+    """Start a node, unless the lab is taken down before that is done: nobody but us knows of the node then.
+
+    Raises:
+        LabNotFound: the lab is gone; which says more than whatever failed for it.
+    """
+    lab.faults.check_lab()
+    try:
+        yield
+    except (OrchestratorError, OSError, KeyError):  # what fails without the lab's directory
+        _leave_nothing(lab)
+        raise
+    _leave_nothing(lab)
+
+
+def _leave_nothing(lab: Lab) -> None:
+    try:
+        lab.faults.check_lab()
+    except LabNotFound:
+        lab.runtime.down()
+        raise
+
+
+def _take_script(lab: Lab, saved: SavedLab, wanted: LabSpec, report: Report) -> None:
+    """Take over what the file now says of things that touch no node: what is played, what is checked."""
+    told = {key: getattr(wanted, key) for key in SCRIPT}
+    if any(getattr(lab.spec, key) != value for key, value in told.items()):
+        lab.spec = dataclasses.replace(lab.spec, **told)
+        lab.state.save(dataclasses.replace(saved, spec=lab.spec))
+        report("took over what the lab file says of faults, traffic and checks")
 
 
 def _mend(lab: Lab, port: int, report: Report) -> None:
@@ -111,5 +149,5 @@ def _check_token(node: NodeHandle) -> None:
 
 def _shape(spec: LabSpec) -> tuple[object, ...]:
     """What two specs of the same name must share to be the same lab."""
-    nodes = tuple((node.name, node.reference, node.own) for node in spec.nodes)
+    nodes = tuple((node.name, node.bzz_key.secret, node.reference, node.own) for node in spec.nodes)
     return (spec.seed, nodes, frozenset(spec.links), spec.auto_connect, spec.network_id, spec.image, spec.net)

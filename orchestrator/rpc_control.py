@@ -11,17 +11,18 @@ import base64
 import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Self, TypeVar
 
 import grpc
 
-from node.control.client import DEFAULT_TIMEOUT_S, ControlError
+from node.control.client import DEFAULT_TIMEOUT_S, ControlError, Feed, Memory, Position
 from node.control.gen import control_pb2 as pb
 from node.crypto.keccak import keccak256
 from node.enode import InvalidEnode, parse_enode
 from node.errors import LabError, RPCError
-from node.events import NodeEvent
+from node.events import EventFilter, NodeEvent
 from node.rpc.client import RPCClient
 from node.swarm.proximity import proximity_order
 from orchestrator.loop_thread import LoopClosed, LoopThread
@@ -243,6 +244,14 @@ class RPCControl:
         """
         raise self._no_events()
 
+    def recall(self, only: EventFilter, *, limit: int | None = None) -> Memory:
+        """Not here. Raises as :meth:`history`."""
+        raise self._no_events()
+
+    def remembered_since(self) -> float | None:
+        """Not here. Raises as :meth:`history`."""
+        raise self._no_events()
+
     @contextlib.contextmanager
     def events(self, *kinds: str, history: bool = False, digest: str = "") -> Iterator[Iterator[NodeEvent]]:
         """Not here.
@@ -252,6 +261,10 @@ class RPCControl:
         """
         raise self._no_events()
         yield  # what makes it a generator
+
+    def follow(self, only: EventFilter, *, since: Position | None = None) -> AbstractContextManager[Feed]:
+        """Not here. Raises as :meth:`history`."""
+        raise self._no_events()
 
     def call(self, method: str, *params: object) -> Any:
         """Any JSON-RPC method that the node shows on its WebSocket.

@@ -15,24 +15,27 @@ LAB_FILE_PATTERN = "*.lab.yml"
 STDIN = "-"
 
 
-def resolve(source: str | Path) -> LabSpec:
+def resolve(source: str | Path, *, name: str | None = None, seed: int | None = None) -> LabSpec:
     """The spec that a path, a stock name or ``-`` (standard input) stands for.
+
+    Args:
+        name, seed: instead of the file's.
 
     Raises:
         LabFileError: neither a file nor a stock lab, or the file is wrong.
     """
     if source == STDIN:
-        return load_lab_file(sys.stdin.read(), source="<stdin>")
+        return load_lab_file(sys.stdin.read(), source="<stdin>", name=name, seed=seed)
     path = Path(source)
     if path.suffix in (".yml", ".yaml") or path.is_file():
         try:
-            return load_lab_file(path.read_text(), source=str(path))
+            return load_lab_file(path.read_text(), source=str(path), name=name, seed=seed)
         except OSError as error:
             raise LabFileError(f"{path}: {(error.strerror or str(error)).lower()}") from None
         except UnicodeDecodeError:
             raise LabFileError(f"{path}: not a text file") from None
     if str(source) in stock.list_stock():
-        return stock.load_stock(str(source))
+        return stock.load_stock(str(source), name=name, seed=seed)
     hint = did_you_mean(str(source), stock.list_stock())
     raise LabFileError(
         f"no lab file and no stock lab {str(source)!r}", hint=hint or "stock labs: " + ", ".join(stock.list_stock())

@@ -6,6 +6,7 @@ Pure data; where it comes from is :mod:`orchestrator.labfile` and :mod:`orchestr
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 
 from node.crypto.secp256k1 import PrivateKey
@@ -15,6 +16,8 @@ from orchestrator.faults.model import Fault
 from orchestrator.faults.timeline import TimedFault
 from orchestrator.own import OwnCode
 from orchestrator.reference import KIND_OURS, KIND_REFERENCE, Reference
+from orchestrator.traffic.model import Traffic
+from orchestrator.verify.model import Check
 
 DEFAULT_MEMORY_MB = 160
 """Memory limit of a node's container: resident is about 65, a full duplicate cache adds 50."""
@@ -22,6 +25,17 @@ DEFAULT_CPUS = 1.0
 DEFAULT_PIDS = 64
 DEFAULT_READY_TIMEOUT_S = 60.0
 DEFAULT_VERBOSITY = 3
+
+
+class Readiness(StrEnum):
+    """How far a lab has to have come to be called up."""
+
+    UP = "up"
+    """All nodes answer, and every link was made once."""
+    CONNECTED = "connected"
+    """All links are there."""
+    HEALTHY = "healthy"
+    """And every kademlia table is what it should be."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,7 @@ class LabSpec:
     limits: NodeLimits = NodeLimits()
     verbosity: int = DEFAULT_VERBOSITY
     ready_timeout_s: float = DEFAULT_READY_TIMEOUT_S
+    ready_when: Readiness = Readiness.HEALTHY
     source: str = ""
     """Path of the lab file, if there is one."""
     expires: str = ""
@@ -120,6 +135,10 @@ class LabSpec:
     """Conditions that links always have."""
     timeline: tuple[TimedFault, ...] = ()
     """Faults to play."""
+    traffic: tuple[Traffic, ...] = ()
+    """Messages to play."""
+    checks: tuple[Check, ...] = ()
+    """What to verify."""
 
     def node(self, name: str) -> NodeSpec:
         """The node of that name.

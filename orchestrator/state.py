@@ -25,13 +25,15 @@ from orchestrator.faults.model import fault_from_json, fault_to_json
 from orchestrator.faults.timeline import timed_from_json, timed_to_json
 from orchestrator.own import OwnCode
 from orchestrator.reference import Reference
-from orchestrator.spec import Identity, LabSpec, Link, NodeLimits, NodeSpec
+from orchestrator.spec import Identity, LabSpec, Link, NodeLimits, NodeSpec, Readiness
+from orchestrator.traffic.model import traffic_from_json, traffic_to_json
+from orchestrator.verify.model import check_from_json, check_to_json
 
 STATE_VARIABLE = "LAB_STATE_DIR"
 DEFAULT_ROOT = ".lab"
 STATE_VERSION = 1
 TOKEN_BYTES = 24
-STRUCTURED = ("nodes", "links", "limits", "net", "timeline")
+STRUCTURED = ("nodes", "links", "limits", "net", "timeline", "traffic", "checks", "ready_when")
 """Fields of a lab that JSON cannot hold as they are."""
 TOKEN_HINT = "the lab's token file does not match: lab down, then lab up"  # noqa: S105
 """What to do when a node or the gateway refuses the token."""
@@ -169,6 +171,9 @@ def _to_json(spec: LabSpec) -> dict[str, Any]:
     return plain | {
         "net": [fault_to_json(fault) for fault in spec.net],
         "timeline": [timed_to_json(entry) for entry in spec.timeline],
+        "traffic": [traffic_to_json(entry) for entry in spec.traffic],
+        "checks": [check_to_json(check) for check in spec.checks],
+        "ready_when": spec.ready_when.value,
         "nodes": [
             {
                 "name": node.name,
@@ -209,6 +214,9 @@ def _from_json(record: dict[str, Any]) -> LabSpec:
         # Files from before there were faults have none.
         net=tuple(fault_from_json(fault) for fault in record.get("net", ())),
         timeline=tuple(timed_from_json(entry) for entry in record.get("timeline", ())),
+        traffic=tuple(traffic_from_json(entry) for entry in record.get("traffic", ())),
+        checks=tuple(check_from_json(check) for check in record.get("checks", ())),
+        ready_when=Readiness(record.get("ready_when", Readiness.HEALTHY)),
         **plain,
     )
 

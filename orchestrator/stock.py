@@ -18,14 +18,17 @@ def list_stock() -> list[str]:
     return sorted(path.name.removesuffix(SUFFIX) for path in STOCK_DIRECTORY.glob(f"*{SUFFIX}"))
 
 
-def load_stock(name: str) -> LabSpec:
-    """A stock lab by name.
+def load_stock(stock: str, *, name: str | None = None, seed: int | None = None) -> LabSpec:
+    """A stock lab.
+
+    Args:
+        name, seed: instead of the file's.
 
     Raises:
         LabFileError: there is none of that name.
     """
-    if name not in list_stock():
-        hint = did_you_mean(name, list_stock()) or "stock labs: " + ", ".join(list_stock())
-        raise LabFileError(f"no stock lab {name[:60]!r}", hint=hint)
-    path = STOCK_DIRECTORY / f"{name}{SUFFIX}"
-    return load_lab_file(path.read_text(encoding="utf-8"), source=str(path))
+    if stock not in list_stock():
+        hint = did_you_mean(stock, list_stock()) or "stock labs: " + ", ".join(list_stock())
+        raise LabFileError(f"no stock lab {stock[:60]!r}", hint=hint)
+    path = STOCK_DIRECTORY / f"{stock}{SUFFIX}"
+    return load_lab_file(path.read_text(encoding="utf-8"), source=str(path), name=name, seed=seed)

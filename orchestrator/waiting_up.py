@@ -15,6 +15,9 @@ from orchestrator.runtime import NodeState, Runtime
 LOOK_S = 2.0
 """How long to wait for an answer before looking whether the node runs at all; a start takes less."""
 LOG_LINES = 5
+DOCTOR_HINT = "lab doctor tells whether this machine is too busy or too small"
+LATE = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
+"""How a call fails that nobody answers; a node that answers something else is there."""
 
 
 def wait_until_up(node: NodeHandle, runtime: Runtime, timeout_s: float) -> pb.NodeInfo:
@@ -34,4 +37,8 @@ def wait_until_up(node: NodeHandle, runtime: Runtime, timeout_s: float) -> pb.No
                 continue
             why = "it ended" if ended else error.details
             last = list(runtime.logs(node.spec, tail=LOG_LINES))
-            raise LabNotReady(f"node {node.name} does not come up: {why}; it last said: {last}") from None
+            raise LabNotReady(
+                f"node {node.name} does not come up: {why}; it last said: {last}",
+                # One that ended has said why.
+                hint=DOCTOR_HINT if not ended and error.code in LATE else "",
+            ) from None

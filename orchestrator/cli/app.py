@@ -24,9 +24,11 @@ from orchestrator.cli import (
     messages,
     nodes,
     overlay,
+    play,
     smoke,
     status,
     up,
+    verify,
 )
 from orchestrator.cli.failures import shown
 from orchestrator.cli.installed import InstalledLabs
@@ -101,6 +103,8 @@ for command in (
     faults.churn,
     faults.heal,
     fault_group.fault_group,
+    play.play,
+    verify.verify,
     chapter.chapter,
     generate.init,
     generate.generate,

@@ -11,17 +11,20 @@ from orchestrator.errors import OrchestratorError
 
 
 @click.command()
+@click.argument("only", metavar="[ID]", required=False)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--images", is_flag=True, help="Old node images too; other checkouts may still want theirs.")
 @json_option
 @pass_session
-def gc(session: Session, dry_run: bool, images: bool, as_json: bool) -> None:
+def gc(session: Session, only: str | None, dry_run: bool, images: bool, as_json: bool) -> None:
     """Remove what nobody needs any more.
 
     Labs whose state directory is gone or that have expired; with --images also old node images. Labs that a state
-    directory knows are left alone, whoever started them.
+    directory knows are left alone, whoever started them. With an ID, as lab ls shows it, no other lab is looked at.
     """
     leftovers = [one for one in session.labs.leftovers(say) if images or one.kind != "image"]
+    if only is not None:
+        leftovers = [one for one in leftovers if one.id == only]
     rows, failed = [], False
     for leftover in leftovers:
         removed: list[str] = []
@@ -31,6 +34,9 @@ def gc(session: Session, dry_run: bool, images: bool, as_json: bool) -> None:
             except OrchestratorError as error:
                 show(error)
                 failed = True
+                continue
+            if not removed:
+                say(f"{leftover.kind} {leftover.id} stays: it is in use again, or somebody else removed it")
                 continue
         rows.append({"kind": leftover.kind, "id": leftover.id, "reason": leftover.reason, "removed": removed})
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,9 @@ from orchestrator.cli.output import say
 from orchestrator.cli.session import Session, lab_option, pass_session
 
 if TYPE_CHECKING:
-    from node.events import NodeEvent
-    from orchestrator.event_stream import MessageFilter, Notice, Told
+    from node.control.client import Memory
+    from node.events import EventFilter, NodeEvent
+    from orchestrator.event_stream import Notice, Told
     from orchestrator.lab import Lab
     from orchestrator.node_handle import NodeHandle
 
@@ -39,7 +40,8 @@ MAX_TEXT_CHARS = 60
     cls=NamedOption,
     multiple=True,
     metavar="PROTO[:CODES]",
-    help="Only events of a protocol, and of some of its message codes: pss, bzz:0,1. May be repeated.",
+    help="Only events of a protocol, and of some of its message codes: pss, bzz:0,1. May be repeated. Messages are "
+    "seen only with --follow.",
 )
 @click.option(
     "--kind",
@@ -82,22 +84,30 @@ def events(
     What they remember, or with --follow what happens from now on. "control" is what somebody asked for, "live" what
     happened by itself.
     """
-    from orchestrator.event_stream import MessageFilter, parse_kinds
+    from node.events import EventFilter
+    from orchestrator.event_stream import parse_filters, parse_kinds
     from orchestrator.names import select_nodes
 
-    wanted, chosen_kinds = MessageFilter.parse(filters), parse_kinds(kinds)
+    only = EventFilter(kinds=frozenset(parse_kinds(kinds)), protocols=parse_filters(filters))
     lab = session.labs.open(choose_lab(session.labs, lab_name))
     try:
         nodes = [lab[node.name] for node in select_nodes(lab.spec.nodes, selectors)]
         show = _Printer(lab, as_json)
         count = tail if tail is not None else 0 if follow else None
         if follow:
-            _follow(lab, nodes, chosen_kinds, wanted, count, show, current=current)
+            _follow(lab, nodes, only, count, show, current=current)
             return
         if current:
             show.current(nodes)
-        for told in _last(_remembered(lab, nodes, chosen_kinds), wanted, count):
+        if count == 0:
+            return
+        memories = _remembered(lab, nodes, only, count)
+        _say_who_is_missing(lab, [node for node in nodes if node.name not in memories])
+        shown = _last(memories, count)
+        for told in shown:
             show.told(told)
+        if _misses_messages(only, shown):
+            say("messages are not remembered; to see them as they pass: lab events --follow")
     finally:
         lab.close()
 
@@ -105,8 +115,7 @@ def events(
 def _follow(
     lab: Lab,
     nodes: list[NodeHandle],
-    kinds: list[str],
-    wanted: MessageFilter,
+    only: EventFilter,
     tail: int | None,
     show: _Printer,
     *,
@@ -115,20 +124,19 @@ def _follow(
     from orchestrator.event_stream import Follower, Notice
 
     # Nothing of what is remembered is asked for unless it is shown.
-    remembered = _remembered(lab, nodes, kinds) if tail else []
-    seen: dict[str, float] = {}
-    for told in remembered:
-        seen[told.node] = max(told.event.wall_s, seen.get(told.node, 0.0))
-    with Follower(nodes, kinds, seen=seen) as stream:
+    memories = _remembered(lab, nodes, only, tail) if tail else {}
+    seen = {name: memory.position for name, memory in memories.items()}
+    _say_what_nobody_speaks(lab, nodes, only)
+    with Follower(nodes, only, seen=seen) as stream:
         if current:
             show.current(nodes)
-        for told in _last(remembered, wanted, tail):
+        for told in _last(memories, tail):
             show.told(told)
         heard: dict[str, bool] = {}
         for item in stream:
             if isinstance(item, Notice):
                 _say_of(item, heard, len(nodes))
-            elif wanted.passes(item.event):
+            else:
                 show.told(item)
 
 
@@ -146,17 +154,47 @@ def _say_of(notice: Notice, heard: dict[str, bool], nodes: int) -> None:
             say(f"following {count} nodes; Ctrl-C ends it")
 
 
-def _remembered(lab: Lab, nodes: list[NodeHandle], kinds: list[str]) -> list[Told]:
-    """What the nodes remember, in time order; nodes that do not answer, or have no events, are left out."""
+def _remembered(lab: Lab, nodes: list[NodeHandle], only: EventFilter, tail: int | None) -> dict[str, Memory]:
+    """What the nodes remember, of each the last `tail`, by name; without those that do not answer or tell no events."""
+    asked = {node.name for node in nodes if node.spec.reference is None} & lab.running
+    return lab.ask(lambda node: node.control.recall(only, limit=tail), asked)
+
+
+def _last(memories: Mapping[str, Memory], tail: int | None) -> list[Told]:
+    """All or the last `tail` events, in the order of time."""
     from orchestrator.event_stream import Told, merge
 
-    told = lab.ask(lambda node: node.control.history(*kinds), {node.name for node in nodes} & lab.running)
-    return merge(Told(name, event) for name, history in told.items() for event in history)
+    told = merge(Told(name, event) for name, memory in memories.items() for event in memory.events)
+    return told if tail is None else told[len(told) - min(tail, len(told)) :]
 
 
-def _last(remembered: Iterable[Told], wanted: MessageFilter, tail: int | None) -> list[Told]:
-    chosen = [told for told in remembered if wanted.passes(told.event)]
-    return chosen if tail is None else chosen[len(chosen) - min(tail, len(chosen)) :]
+def _say_who_is_missing(lab: Lab, nodes: list[NodeHandle]) -> None:
+    from orchestrator.event_stream import NO_EVENTS
+    from orchestrator.runtime import NodeState
+
+    states = lab.runtime.node_states() if nodes else {}
+    for node in nodes:
+        state = states.get(node.name, NodeState.MISSING)
+        why = "does not answer" if state is NodeState.RUNNING else f"is {state}"
+        say(f"{node.name} {NO_EVENTS if node.spec.reference is not None else f'{why}: its events are missing'}")
+
+
+def _say_what_nobody_speaks(lab: Lab, nodes: list[NodeHandle], only: EventFilter) -> None:
+    """Name protocols that no connection has, as far as nodes answer: a slip of the pen would show nothing, for ever."""
+    if not only.protocols:
+        return
+    told = lab.ask(lambda node: node.control.peers(), {node.name for node in nodes} & lab.running)
+    spoken = {cap.partition("/")[0] for peers in told.values() for peer in peers for cap in peer.caps}
+    for protocol in sorted(only.protocols.keys() - spoken if spoken else ()):
+        say(f"no connection has a protocol {protocol!r}; there are: {', '.join(sorted(spoken))}")
+
+
+def _misses_messages(only: EventFilter, shown: list[Told]) -> bool:
+    """Whether somebody asked for messages, which nobody remembers, and could take it that there were none."""
+    from node.events import MESSAGE_KINDS
+
+    by_name = only.kinds & MESSAGE_KINDS or any(codes is not None for codes in only.protocols.values())
+    return only.wants_messages and (bool(by_name) or not shown)
 
 
 class _Printer:
@@ -182,8 +220,9 @@ class _Printer:
         from orchestrator import observe
 
         chosen, tables = {node.name for node in nodes}, observe.tables(self._lab)
+        states = self._lab.runtime.node_states()
         for name in (name for name in self._lab.spec.node_names if name in chosen):
-            state = str(self._lab.runtime.node_states().get(name, "missing"))
+            state = str(states.get(name, "missing"))
             depth = tables[name].depth if name in tables else None
             self._now(name, "node", "", {"state": state, "depth": depth})
         for a, b in sorted(observe.connections(self._lab.spec, tables)):

@@ -1,4 +1,4 @@
-"""`lab fault show|clear|play`: what is wrong on purpose, and whether it really is."""
+"""`lab fault show|clear`: what is wrong on purpose, and whether it really is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import click
 
 from orchestrator.cli.arguments import NamedOption
 from orchestrator.cli.failures import EXIT_NOT_READY
-from orchestrator.cli.faults import INTERRUPTED
 from orchestrator.cli.nodes import opened
 from orchestrator.cli.output import json_option, print_json, print_table, say
 from orchestrator.cli.session import Session, lab_option, pass_session
@@ -29,7 +28,7 @@ class NoSuchFault(OrchestratorError):
 
 @click.group("fault")
 def fault_group() -> None:
-    """Show, clear or play faults."""
+    """Show or clear faults."""
 
 
 @fault_group.command()
@@ -84,7 +83,10 @@ def _print(lab: Lab, found: FaultReport, everything: bool) -> None:
 
 def _row(edge: EdgeReport) -> tuple[str, ...]:
     actual = "not asked" if not edge.asked else "as wanted" if edge.applied else str(edge.actual)
-    now = _format_ms(edge.now_s) if edge.now_s else "no answer" if edge.connected else "not connected"
+    if edge.astray.shaped:
+        actual += f", and {edge.astray} twice" if edge.astray == edge.actual else f", and {edge.astray} besides"
+    silent = "no answer" if edge.measured else "connected"
+    now = _format_ms(edge.now_s) if edge.now_s else silent if edge.connected else "not connected"
     return (f"{edge.a} > {edge.b}", str(edge.wanted), actual, edge.how, _format_ms(edge.before_s), now)
 
 
@@ -104,21 +106,3 @@ def clear(session: Session, names: tuple[str, ...], lab_name: str | None) -> Non
             raise NoSuchFault(f"no fault {unknown[0]!r}", hint=f"faults: {', '.join(known) or 'none'}")
         cleared = lab.faults.clear(names or None)
     say(f"cleared: {', '.join(cleared)}" if cleared else NO_FAULTS)
-
-
-@fault_group.command()
-@lab_option
-@pass_session
-def play(session: Session, lab_name: str | None) -> None:
-    """Play the lab file's `faults:` in real time.
-
-    At its end, and on Ctrl-C, everything that it did is taken back.
-    """
-    from orchestrator.faults.play import play as play_acts
-    from orchestrator.faults.timeline import expand
-
-    with opened(session, lab_name) as lab, session.interrupts.cleaning(INTERRUPTED):
-        if not lab.spec.timeline:
-            raise NoSuchFault(f"lab {lab.spec.name} has no faults to play", hint="see docs/faults.md")
-        acts = expand(lab.spec.timeline, seed=lab.spec.seed)
-        play_acts(lab, acts, lambda at_s, line: click.echo(f"{at_s:7.2f} s  {line}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +17,7 @@ from orchestrator.cli.session import Session, lab_option, pass_session
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from orchestrator.faults.control import Faults
     from orchestrator.lab import Lab
 
 NOTHING = "there was nothing to heal"
@@ -44,49 +47,92 @@ silent_option = click.option(
 )
 
 
+dry_option = click.option("--dry-run", is_flag=True, help="Say what would be done to which node, and do nothing.")
+
+
+@contextlib.contextmanager
+def _faults(session: Session, lab_name: str | None, *, dry: bool) -> Iterator[tuple[Lab, Faults]]:
+    """The faults of a lab, for one verb. For a dry run those that do nothing; what they would do is said at the end."""
+    with opened(session, lab_name) as lab:
+        if not dry:
+            yield lab, lab.faults
+            return
+        rehearsal = lab.rehearsal()
+        yield lab, rehearsal
+    for line in rehearsal.lines:
+        click.echo(line)
+    say("nothing was done" if rehearsal.lines else "there is nothing to do")
+
+
 @click.command()
-@click.argument("groups", nargs=-1, required=True, metavar="GROUP...")
+@click.argument("groups", nargs=-1, metavar="[GROUP]...")
+@click.option("--random", is_flag=True, help="Two halves of the nodes, chosen by the lab's seed.")
+@click.option("--seed", metavar="N", type=int, help="Other halves than those of the lab's own seed.")
 @silent_option
+@dry_option
 @name_option
 @lab_option
 @pass_session
-def partition(session: Session, groups: tuple[str, ...], silent: bool, name: str, lab_name: str | None) -> None:
+def partition(
+    session: Session,
+    groups: tuple[str, ...],
+    random: bool,
+    seed: int | None,
+    silent: bool,
+    dry_run: bool,
+    name: str,
+    lab_name: str | None,
+) -> None:
     """Let nothing pass between groups of nodes.
 
     A GROUP is names, globs or role=ROLE, separated by commas: lab partition alice,n0* bob,n1*. Nodes that no group
-    names are one more group. Links are made again when it ends: lab heal.
+    names are one more group. With --random there are two, in which as many nodes run; the same seed gives the same.
+    Links are made again when it ends: lab heal.
     """
-    with opened(session, lab_name) as lab:
-        fault = lab.faults.partition(*groups, name=name, silent=silent)
-    say(f"{fault.name}: nothing passes between {fault.fault}")
+    if random == bool(groups):
+        raise click.UsageError("give groups of nodes, or --random" + (", not both" if groups else ""))
+    if seed is not None and not random:
+        raise click.UsageError("--seed is for --random")
+    with _faults(session, lab_name, dry=dry_run) as (_, faults):
+        if random:
+            fault = faults.random_partition(seed=seed, name=name, silent=silent)
+        else:
+            fault = faults.partition(*groups, name=name, silent=silent)
+        _say(dry_run, f"{fault.name}: nothing passes between {fault.fault}")
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
 @silent_option
+@dry_option
 @name_option
 @lab_option
 @pass_session
-def cut(session: Session, a: str, b: str, silent: bool, name: str, lab_name: str | None) -> None:
+def cut(session: Session, a: str, b: str, silent: bool, dry_run: bool, name: str, lab_name: str | None) -> None:
     """Let nothing pass between two nodes."""
-    with opened(session, lab_name) as lab:
+    with _faults(session, lab_name, dry=dry_run) as (lab, faults):
         _check_pair(lab, a, b)
-        fault = lab.faults.cut(a, b, name=name, silent=silent)
-    say(f"{fault.name}: nothing passes between {a} and {b}")
+        fault = faults.cut(a, b, name=name, silent=silent)
+        _say(dry_run, f"{fault.name}: nothing passes between {a} and {b}")
 
 
 @click.command()
+@dry_option
 @lab_option
 @pass_session
-def heal(session: Session, lab_name: str | None) -> None:
+def heal(session: Session, dry_run: bool, lab_name: str | None) -> None:
     """Take all faults back and connect what they disconnected.
 
     Also what a command left that was killed. Conditions of the lab file stay; nodes that somebody stopped, too.
     """
-    with opened(session, lab_name) as lab:
-        healed = lab.faults.heal()
-    say(f"healed: {join_words(healed)}" if healed else NOTHING)
+    with _faults(session, lab_name, dry=dry_run) as (_, faults):
+        healed = faults.heal()
+        _say(dry_run, f"healed: {join_words(healed)}" if healed else NOTHING)
+
+
+def _say(dry: bool, text: str) -> None:
+    say(f"dry run: {text}" if dry else text)
 
 
 def _shape_options(command: Any) -> Any:
@@ -94,6 +140,7 @@ def _shape_options(command: Any) -> Any:
         pass_session,
         lab_option,
         name_option,
+        dry_option,
         click.option(
             "--direction",
             type=click.Choice(("egress", "ingress", "both")),
@@ -137,33 +184,32 @@ def flaky(session: Session, **options: Any) -> None:
     _shape(session, **options)
 
 
-def _shape(session: Session, *, selector: str, lab_name: str | None, peers: str, **options: Any) -> None:
+def _shape(session: Session, *, selector: str, lab_name: str | None, peers: str, dry_run: bool, **options: Any) -> None:
     delay, jitter, rate = options.pop("delay"), options.pop("jitter"), options.pop("rate")
     if not any((delay, jitter, rate, options["loss"])):
         raise click.UsageError("give at least one of --delay, --jitter, --loss and --rate")
-    with opened(session, lab_name) as lab:
-        fault = lab.faults.conditions(selector, peers=peers, delay_s=delay, jitter_s=jitter, rate_bps=rate, **options)
-    say(f"{fault.name}: {fault.fault}")
+    with _faults(session, lab_name, dry=dry_run) as (_, faults):
+        fault = faults.conditions(selector, peers=peers, delay_s=delay, jitter_s=jitter, rate_bps=rate, **options)
+        _say(dry_run, f"{fault.name}: {fault.fault}")
 
 
 @click.command()
 @click.argument("delay")
+@dry_option
 @lab_option
 @pass_session
-def slowmo(session: Session, delay: str, lab_name: str | None) -> None:
+def slowmo(session: Session, delay: str, dry_run: bool, lab_name: str | None) -> None:
     """Slow motion: every node waits DELAY, such as 500ms, before it sends anything.
 
     lab slowmo off ends it.
     """
-    from orchestrator.faults.model import SLOW_MOTION
-
-    with opened(session, lab_name) as lab:
+    with _faults(session, lab_name, dry=dry_run) as (_, faults):
         if delay == OFF:
-            ended = lab.faults.clear([SLOW_MOTION])
-            say("full speed again" if ended else "it was not in slow motion")
-            return
-        lab.faults.slow_motion(DELAY.convert(delay, None, click.get_current_context()))
-    say(f"every node waits {delay} before it sends; lab slowmo off ends it")
+            ended = faults.full_speed()
+            _say(dry_run, "full speed again" if ended else "it was not in slow motion")
+        else:
+            faults.slow_motion(DELAY.convert(delay, None, click.get_current_context()), instead=True)
+            _say(dry_run, f"every node waits {delay} before it sends; lab slowmo off ends it")
 
 
 @click.command()

@@ -48,7 +48,12 @@ def init(name: str) -> None:
 @click.option("--name", metavar="NAME", help="Of the lab; by default kind and number, such as ring8.")
 @click.option("--branching", type=int, metavar="N", help="Of a tree: children of each node; 2 by default.")
 @click.option("--degree", type=float, metavar="X", help="Of random: links per node on average; 3 by default.")
-@click.option("--k", type=int, metavar="N", help="Of smallworld: neighbours on the ring; 4 by default.")
+@click.option(
+    "--k",
+    type=int,
+    metavar="N",
+    help="Of smallworld: neighbours on the ring, 4 by default; of kademlia: peers of each bin at most.",
+)
 @click.option("--p", type=float, metavar="X", help="Of smallworld: share of shortcuts, 0.2; of random: of all pairs.")
 def generate(
     kind: str,
@@ -64,7 +69,8 @@ def generate(
 
     The two nodes farthest from each other are alice and bob; not in kademlia, where links follow from addresses.
     """
-    from orchestrator.generate import lab_file, make_topology
+    from orchestrator.generate import lab_file
+    from orchestrator.topology import generate as make_topology
 
     name = name or f"{kind}{nodes}"
     given = {"branching": branching, "degree": degree, "k": k, "p": p}

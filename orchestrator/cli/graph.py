@@ -11,6 +11,7 @@ from orchestrator.cli.nodes import opened
 from orchestrator.cli.output import print_json
 from orchestrator.cli.plan import choose_spec
 from orchestrator.cli.session import Session, lab_option, pass_session
+from orchestrator.errors import LabFileError
 
 if TYPE_CHECKING:
     from orchestrator.graph import LabGraph
@@ -45,7 +46,7 @@ def graph(session: Session, source: str | None, form: str, as_json: bool, lab_na
         raise click.UsageError("give SOURCE or --lab: one is about a file, the other about a lab that runs")
     shown = _live(session, lab_name) if not source and (lab_name or session.labs.saved()) else None
     if shown is None:
-        shown = graphs.planned_graph(choose_spec(source=source))
+        shown = _planned(session, source)
     if as_json or form == "json":
         print_json(graphs.to_json(shown))
         return
@@ -56,6 +57,21 @@ def graph(session: Session, source: str | None, form: str, as_json: bool, lab_na
 def _live(session: Session, lab_name: str | None) -> LabGraph:
     from orchestrator import observe
     from orchestrator.graph import live_graph
+    from orchestrator.runtime import NodeState
 
     with opened(session, lab_name) as lab:
-        return live_graph(lab.spec, lab.running, observe.connections(lab.spec, observe.tables(lab)))
+        told = lab.runtime.node_states()
+        states = {name: told.get(name, NodeState.MISSING) for name in lab.spec.node_names}
+        running = {name for name, state in states.items() if state is NodeState.RUNNING}
+        return live_graph(lab.spec, running, observe.connections(lab.spec, observe.tables(lab)), states=states)
+
+
+def _planned(session: Session, source: str | None) -> LabGraph:
+    from orchestrator.graph import planned_graph
+
+    try:
+        return planned_graph(choose_spec(source=source))
+    except LabFileError as error:
+        if source in session.labs.saved():
+            error.hint = f"lab graph --lab {source} is about the lab of that name"
+        raise

@@ -118,7 +118,7 @@ class InstalledLabs:
         from orchestrator import gc
 
         with _engine(_ignore, required=lab.runtime == "docker") as engine:
-            return gc.remove_objects(lab, engine)
+            return gc.remove_objects(lab, engine, root=self._root)
 
     def leftovers(self, report: Report) -> list[Leftover]:
         from orchestrator import gc
@@ -131,7 +131,7 @@ class InstalledLabs:
         from orchestrator import gc
 
         with _engine(_ignore) as engine:
-            return gc.remove_leftover(leftover, engine)
+            return gc.remove_leftover(leftover, engine, root=self._root)
 
     def image(self, report: Report, *, rebuild: bool) -> ImageInfo:
         from orchestrator.image import ensure_image

@@ -58,6 +58,8 @@ def send(
 
     MESSAGE - reads it from standard input. Exit code 124 if it does not arrive in time.
     """
+    if sender == receiver:
+        raise click.UsageError(f"sender and receiver are the same node: {sender}")
     name = choose_lab(session.labs, lab_name)
     payload = sys.stdin.buffer.read() if message == STDIN else message.encode()
     lab = session.labs.open(name)
@@ -106,7 +108,8 @@ def trace(session: Session, digest: str, lab_name: str | None, as_json: bool) ->
     finally:
         lab.close()
     if not journey.origin and not journey.hops:
-        raise NothingMatched(f"no node of lab {name} remembers message {wanted.hex()}")
+        hint = "; ".join(journey.gaps)
+        raise NothingMatched(f"no node of lab {name} remembers message {wanted.hex()}", hint=hint)
     if as_json:
         print_json(journey.to_json())
     else:
@@ -125,11 +128,13 @@ def delivery_to_json(delivery: Delivery) -> dict[str, Any]:
 
 
 def print_path(journey: Journey, receiver: str) -> None:
-    """The way to the receiver, one hop a line with the time it took."""
-    path = journey.path_to(receiver)
+    """The way of what was sent last to the receiver, one hop a line with the time it took."""
+    path = journey.last_path_to(receiver)
     if not path:
         click.echo(f"  {journey.summary}")
         return
+    if path[0].detached:
+        click.echo(f"  its way to {path[0].sender} is not known")
     width = max(len(hop.sender) for hop in path)
     to_width = max(len(hop.receiver) for hop in path)
     for hop in path:

@@ -61,6 +61,11 @@ def format_megabytes(size_bytes: int) -> str:
     return f"{size_bytes / BYTES_PER_MB:.0f} MB"
 
 
+def format_ms(value: float | None) -> str:
+    """``12.3 ms``; nothing of None."""
+    return "" if value is None else f"{value:.1f} ms"
+
+
 def format_seconds(seconds: float) -> str:
     """``0.4 s``, ``12 s``, ``3 min``, ``2 h 5 min``: short, for people."""
     if seconds < 10:

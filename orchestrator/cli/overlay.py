@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,9 +12,6 @@ from orchestrator.cli.output import json_option, print_json, say
 from orchestrator.cli.pick import known_node, running_node
 from orchestrator.cli.session import Session, lab_option, pass_session
 from orchestrator.errors import OrchestratorError
-
-OVERLAY_DIGITS = 8
-"""How much of the address of somebody who is not in the lab is shown."""
 
 
 @click.command()
@@ -41,7 +37,7 @@ def overlay(session: Session, node: str | None, svg_file: str | None, lab_name: 
     if svg_file:
         write_text(svg_file, overlay_svg.draw_node(ring, node, name) if node else overlay_svg.draw_overlay(ring, name))
     elif as_json:
-        print_json(overlay_view.to_json(ring, node or ""))
+        print_json(overlay_view.overlay_to_json(ring, name, node or ""))
     else:
         click.echo(overlay_view.format_node(ring, node) if node else overlay_view.format_overlay(ring), nl=False)
 
@@ -63,19 +59,11 @@ def kademlia(session: Session, node: str, lab_name: str | None, as_json: bool) -
         running_node(lab, node)
         table = lab[node].control.kademlia()
         spec = lab.spec
+    ring = overlay_view.places(spec, {node: table})
     if as_json:
-        names = {bytes(other.overlay): other.name for other in spec.nodes}
-        bins: list[dict[str, Any]] = [
-            {
-                "po": row.po,
-                "connected": sorted(names.get(bytes(o), bytes(o).hex()[:OVERLAY_DIGITS]) for o in row.connected),
-                "known": sorted(names.get(bytes(o), bytes(o).hex()[:OVERLAY_DIGITS]) for o in row.known),
-            }
-            for row in table.bins
-        ]
-        print_json({"node": node, "overlay": bytes(table.self).hex(), "depth": table.depth, "bins": bins})
-        return
-    click.echo(overlay_view.format_table(overlay_view.places(spec, {node: table}), node), nl=False)
+        print_json(overlay_view.node_to_json(ring, spec.name, node))
+    else:
+        click.echo(overlay_view.format_table(ring, node), nl=False)
 
 
 def write_text(file: str, text: str) -> None:

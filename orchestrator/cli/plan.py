@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,7 +28,9 @@ def source_options(command: F) -> F:
         ),
         click.option("--name", metavar="NAME", help="Of the lab, instead of the file's."),
         click.option(
-            "--topology", metavar="KIND", help="With --nodes: line (default), ring, star, full, tree or random."
+            "--topology",
+            metavar="KIND",
+            help="With --nodes: line (default), ring, star, full, tree, random, smallworld or kademlia.",
         ),
         click.option("-n", "--nodes", type=int, metavar="N", help="A lab of N nodes instead of a SOURCE."),
         click.option("-f", "--file", metavar="FILE", help="A lab file, as SOURCE."),
@@ -54,19 +55,20 @@ def choose_spec(
         LabFileError: it makes no sense.
         click.UsageError: neither do the options together.
     """
+    from orchestrator.labfile_model import DEFAULT_SEED
     from orchestrator.source import find_lab_file, resolve
+    from orchestrator.topology import make_spec
 
     if sum(given is not None for given in (source, file, nodes)) > 1:
         raise click.UsageError("give one of SOURCE, --file and --nodes")
     if topology is not None and nodes is None:
         raise click.UsageError("--topology needs --nodes")
     if nodes is not None:
-        return _generate(nodes, topology or DEFAULT_TOPOLOGY, name=name, seed=seed)
+        kind = topology or DEFAULT_TOPOLOGY
+        return make_spec(name or f"{kind}{nodes}", kind=kind, n=nodes, seed=DEFAULT_SEED if seed is None else seed)
     if file is not None:
-        spec = resolve(file if file == "-" else Path(file))
-    else:
-        spec = resolve(source or find_lab_file(Path()) or DEFAULT_NAME)
-    return _rename(spec, name=name, seed=seed)
+        return resolve(file if file == "-" else Path(file), name=name, seed=seed)
+    return resolve(source or find_lab_file(Path()) or DEFAULT_NAME, name=name, seed=seed)
 
 
 def print_plan(spec: LabSpec, runtime: str, running: bool) -> None:
@@ -99,43 +101,3 @@ def _runs(node: NodeSpec) -> str:
 
 def _dials(spec: LabSpec, name: str) -> list[str]:
     return [link.b for link in spec.links if link.a == name]
-
-
-def _generate(nodes: int, topology: str, *, name: str | None, seed: int | None) -> LabSpec:
-    from orchestrator.identity import make_node, network_id_for
-    from orchestrator.labfile_model import DEFAULT_SEED
-    from orchestrator.names import check_lab_name
-    from orchestrator.spec import LabSpec
-    from orchestrator.topology import generate
-
-    seed = DEFAULT_SEED if seed is None else seed
-    shape = generate(topology, nodes, seed=seed)
-    name = check_lab_name(name or f"{topology}{nodes}")
-    return LabSpec(
-        name=name,
-        seed=seed,
-        nodes=tuple(make_node(seed, name, node) for node in shape.names),
-        links=shape.links,
-        network_id=network_id_for(seed, name),
-    )
-
-
-def _rename(spec: LabSpec, *, name: str | None, seed: int | None) -> LabSpec:
-    """The same lab with another name or seed: keys and network follow from them."""
-    from orchestrator.identity import make_node, network_id_for
-    from orchestrator.names import check_lab_name
-
-    if name is None and seed is None:
-        return spec
-    name = check_lab_name(name or spec.name)
-    seed = spec.seed if seed is None else seed
-    return dataclasses.replace(
-        spec,
-        name=name,
-        seed=seed,
-        nodes=tuple(
-            make_node(seed, name, node.name, role=node.role, reference=node.reference, own=node.own)
-            for node in spec.nodes
-        ),
-        network_id=network_id_for(seed, name),
-    )

@@ -9,19 +9,11 @@ import click
 from orchestrator.cli.arguments import DURATION, NamedOption
 from orchestrator.cli.failures import EXIT_FAILED
 from orchestrator.cli.labs import choose_lab
-from orchestrator.cli.output import json_option, print_json, print_table, say
+from orchestrator.cli.output import format_ms, json_option, print_json, print_table, say
 from orchestrator.cli.progress import make_progress
 from orchestrator.cli.session import Session, lab_option, pass_session
-from orchestrator.smoke import (
-    DEFAULT_BYTES,
-    DEFAULT_MESSAGES,
-    DEFAULT_SEED,
-    DEFAULT_TIMEOUT_S,
-    MODES,
-    PERCENT,
-    SmokeReport,
-    modes_of,
-)
+from orchestrator.shot import DEFAULT_BYTES, DEFAULT_TIMEOUT_S, MAX_MESSAGE_BYTES, MIN_MESSAGE_BYTES, MODES, PERCENT
+from orchestrator.smoke import DEFAULT_MESSAGES, DEFAULT_SEED, SmokeReport, modes_of
 
 if TYPE_CHECKING:
     from orchestrator.lab import Lab
@@ -36,7 +28,13 @@ FAILURES_SHOWN = 5
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Same pairs, same bytes."
 )
 @click.option("--msgcount", type=click.IntRange(min=1), default=DEFAULT_MESSAGES, show_default=True, help="Messages.")
-@click.option("--msgbytes", type=click.IntRange(min=1), default=DEFAULT_BYTES, show_default=True, help="Of each.")
+@click.option(
+    "--msgbytes",
+    type=click.IntRange(MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES),
+    default=DEFAULT_BYTES,
+    show_default=True,
+    help="Of each.",
+)
 @click.option(
     "--msgtimeout", type=DURATION, default=f"{DEFAULT_TIMEOUT_S:g}s", show_default=True, help="For each message."
 )
@@ -101,14 +99,13 @@ def smoke(
 def _print(lab: Lab, reports: list[SmokeReport]) -> None:
     rows = []
     for report in reports:
-        document = report.to_json()
         rows.append(
             (
                 report.mode,
                 f"{report.delivered}/{report.sent}",
-                f"{document['reliability']:g} %",
-                _ms(report.p50_ms),
-                _ms(report.p95_ms),
+                f"{report.reliability:g} %",
+                format_ms(report.p50_ms),
+                format_ms(report.p95_ms),
                 str(report.duplicates),
                 str(report.strays),
                 _mean(report.hops, report.traced),
@@ -124,10 +121,6 @@ def _print(lab: Lab, reports: list[SmokeReport]) -> None:
         if more > 0:
             say(f"{report.mode}: and {more} more")
     say(f"lab {lab.spec.name}: hops are the mean over all messages whose way is known; ideal is a shortest way")
-
-
-def _ms(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f} ms"
 
 
 def _mean(total: int, count: int) -> str:

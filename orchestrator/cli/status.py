@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,8 +25,10 @@ from orchestrator.errors import OrchestratorError
 if TYPE_CHECKING:
     from orchestrator.gc import FoundLab
     from orchestrator.lab import NodeStatus
+    from orchestrator.spec import LabSpec
 
 PEERS_SHOWN = 6
+EXPIRED = "expired"
 
 
 @click.command()
@@ -42,15 +46,30 @@ def status(session: Session, name: str | None, as_json: bool) -> None:
         ready = not any(node.reasons for node in nodes)
         if as_json:
             document = {"lab": lab.spec.name, "runtime": lab.runtime.name, "ready": ready}
+            document |= {"expires": lab.spec.expires or None, EXPIRED: is_expired(lab.spec.expires)}
             print_json({**document, "nodes": [node_to_json(node) for node in nodes]})
         else:
             _print_status(nodes)
             links, word = len(lab.spec.links), "ready" if ready else "not ready"
             say(f"lab {lab.spec.name} ({lab.runtime.name}): {len(nodes)} nodes, {links} links, {word}")
+        warn_if_expired(lab.spec)
     finally:
         lab.close()
     if not ready:
         raise click.exceptions.Exit(EXIT_NOT_READY)
+
+
+def is_expired(expires: str) -> bool:
+    """Whether a time, as labels have it, is over; empty is never."""
+    from orchestrator import labels
+
+    return labels.is_expired({labels.EXPIRES: expires}, datetime.datetime.now(datetime.UTC))
+
+
+def warn_if_expired(lab: LabSpec) -> None:
+    """Say that a lab may be gone any moment, if it is so; for every command that shows a lab as something to use."""
+    if is_expired(lab.expires):
+        say(f"warning: lab {lab.name} expired at {lab.expires}; any lab gc removes it")
 
 
 def node_to_json(node: NodeStatus) -> dict[str, Any]:
@@ -118,7 +137,7 @@ def list_labs(session: Session, as_json: bool) -> None:
                 f"{row['running']}/{row['nodes']}",
                 row["owner"],
                 row["created"],
-                row["expires"] or "never",
+                f"{row['expires']} {EXPIRED}" if row[EXPIRED] else row["expires"] or "never",
                 row["where"],
             )
             for row in rows
@@ -130,7 +149,7 @@ def list_labs(session: Session, as_json: bool) -> None:
 
 
 def _known_labs(session: Session, found: dict[str, FoundLab]) -> list[dict[str, Any]]:
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, saved in session.labs.saved().items():
         lab_id = session.labs.lab_id(name)
         objects = found.pop(lab_id, None)
@@ -139,13 +158,15 @@ def _known_labs(session: Session, found: dict[str, FoundLab]) -> list[dict[str, 
         if isinstance(saved, OrchestratorError):
             row["where"] = f"here, damaged: {saved}"
         else:
-            row |= {"runtime": saved.runtime, "nodes": len(saved.spec.nodes), "created": saved.created}
+            row |= {"runtime": saved.runtime, "nodes": len(saved.spec.nodes), "created": _one_form(saved.created)}
             row["expires"] = saved.spec.expires
         row["running"] = len(objects.running) if objects else 0
         rows.append(row)
     for lab in found.values():
         where = str(lab.directory) if lab.directory else "elsewhere"
-        if lab.lab_id == session.labs.lab_id(lab.name):
+        if lab.is_from_elsewhere:
+            where = f"{lab.host_name}:{where}"
+        elif lab.lab_id == session.labs.lab_id(lab.name):
             where = "here, but its state is gone"
         count = len(lab.running)
         rows.append(
@@ -156,9 +177,18 @@ def _known_labs(session: Session, found: dict[str, FoundLab]) -> list[dict[str, 
                 "running": count,
                 "nodes": count + len(lab.stopped),
                 "owner": lab.owner,
-                "created": "",
+                "created": lab.created,
                 "expires": lab.expires,
                 "where": where,
             }
         )
-    return rows
+    return [one | {EXPIRED: is_expired(one["expires"])} for one in rows]
+
+
+def _one_form(created: str) -> str:
+    """A time as labels have it; what is none as it is."""
+    from orchestrator import labels
+
+    with contextlib.suppress(ValueError):
+        return labels.format_time(datetime.datetime.fromisoformat(created))
+    return created

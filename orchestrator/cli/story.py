@@ -43,7 +43,8 @@ def print_delivery(lab: Lab, delivery: Delivery) -> None:
     click.echo(_who_is_connected(lab))
     click.echo(f"{SENDER} sent {RECEIVER} a message that only {RECEIVER}'s key opens; the way it took:")
     print_path(delivery.journey, RECEIVER)
-    relays = len(delivery.journey.path_to(RECEIVER)) - 1
+    path = delivery.journey.last_path_to(RECEIVER)
+    relays = len(path) - 1 if path and not path[0].detached else 0
     by = f", through {relays} relay{'s' if relays > 1 else ''} without a key to it" if relays > 0 else ""
     click.echo(f"{RECEIVER} had it after {delivery.seconds * MS_PER_S:.1f} ms{by}.")
 
@@ -55,18 +56,29 @@ def print_next(lab: Lab, *, alone: bool) -> None:
     first, *_, last = lab.spec.node_names
     ends = (RECEIVER, SENDER) if tells_story(lab.spec) else (last, first)
     lab_command = _how_to_call_us()
-    commands = (
+    commands = [
         (f"{lab_command} status{name}", "how every node is"),
         (f'{lab_command} send{option} {ends[0]} {ends[1]} "hi"', "another message"),
         (f"{lab_command} trace{option}", "where the last message went, and why"),
-        (f"{lab_command} kademlia{option} {ends[1]}", "whom a node knows, by distance"),
+        (f"{lab_command} overlay{option}", "the ring of addresses, and whom each node knows"),
+        (f"{lab_command} cut{option} {first} {_neighbour(lab.spec, first)}", "break a link; lab heal mends it"),
         (f"{lab_command} logs{option} -f", "what the nodes write"),
         (f"{lab_command} down{name}", "remove everything"),
-    )
+    ]
+    if lab.spec.timeline or lab.spec.traffic:
+        commands.insert(-1, (f"{lab_command} play{option}", "the faults and the traffic of the lab file"))
+    if lab.spec.checks:
+        commands.insert(-1, (f"{lab_command} verify{option}", "whether it is what the lab file expects"))
     width = max(len(command) for command, _ in commands)
     click.echo("\nWhat to type next:")
     for command, purpose in commands:
         click.echo(f"  {command:<{width}}  {purpose}")
+
+
+def _neighbour(spec: LabSpec, name: str) -> str:
+    """Somebody whom a node is linked with, or else another node."""
+    linked = spec.neighbours(name)
+    return next(other for other in spec.node_names if other in linked or (not linked and other != name))
 
 
 def _how_to_call_us() -> str:

@@ -16,6 +16,7 @@ from orchestrator.cli.output import json_option, print_json, say
 from orchestrator.cli.plan import choose_spec, plan_to_json, print_plan, source_options
 from orchestrator.cli.progress import Progress, make_progress
 from orchestrator.cli.session import Session, pass_session
+from orchestrator.cli.status import warn_if_expired
 from orchestrator.errors import DeliveryFailed
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def up(
     lab, delivery = _bring_up(session, spec, runtime=runtime, port=port, keep=keep_on_fail, greet=not no_send)
     seconds = time.monotonic() - started
     try:
+        warn_if_expired(lab.spec)
         if as_json:
             print_json(story.to_json(lab, delivery, seconds))
             return

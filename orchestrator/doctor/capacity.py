@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.doctor.facts import EngineFacts, Facts
+from orchestrator.doctor.facts import EngineFacts, Facts, GroupFacts
 from orchestrator.subnets import MIN_PREFIX
+from orchestrator.topology import MAX_NODES
 
 MB = 1024 * 1024
 CONTAINER_COST_MB = 36
 """For one more node in a container: 26 MB of its own, 5 MB in the kernel and for its shim, and what more of available
 memory went with 48 nodes (docs/operations.md)."""
-PRIVATE_FILES_MB = 24
-"""What a node has mapped of its image; storage drivers that hand out the same file to all containers have it once."""
+PRIVATE_FILES_MB = 10
+"""Of the 24 MB that a node has mapped of its image, what it needs all the time; drivers that hand out the same file to
+all containers have it once. Measured: with 40 MB in all a node works as with 160, with 34 it pages all the time."""
 SHARING_DRIVERS = frozenset({"overlay2", "overlay", "overlayfs", "aufs", "btrfs"})
 PROCESS_COST_MB = 32
 """For one more node that is a process: 29 MB, its part of what all map counted in, and the kernel's."""
@@ -32,11 +34,15 @@ NEIGHBOURS_PER_NODE = 22
 healthy overlay of 48, the gateway, and the gateway's own. In a line or ring it is 4."""
 NEIGHBOURS_FIX = "sudo sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv4.neigh.default.gc_thresh2=8192"
 THREADS_PER_NODE = 24
-"""A node's own, and those of its shim; the kernel counts threads as processes."""
+"""Of a container: the node's own, and those of its shim; the kernel counts threads as processes."""
+THREADS_PER_PROCESS_NODE = 12
+"""Of a node that is a process: 8 at rest, some more under load."""
 FILES_PER_PROCESS_NODE = 4
 """That the lab's program holds open for each: a channel, a log, a pipe."""
 DISK_PER_NODE_MB = 21
 """A log of two files of 10 MB at most, and what the engine writes down."""
+SMALLER_LABS = "several smaller labs"
+RAISE_GROUP_LIMIT = "raise it where it was set: docker run --{option}, {setting} of the systemd unit, the job's"
 IMAGE_MB = 700
 """For building the node image: Debian base, packages, and their copies."""
 
@@ -71,8 +77,9 @@ class Capacity:
 
 
 def estimate(facts: Facts) -> Capacity:
-    """How many more nodes fit: in containers where an engine answers, else as processes."""
+    """How many more nodes of one lab fit: in containers where an engine answers, else as processes."""
     bounds = _container_bounds(facts) if facts.engine is not None else _process_bounds(facts)
+    bounds.append(Bound(what=f"nodes of one lab: {MAX_NODES} at most", nodes=MAX_NODES, fix=SMALLER_LABS))
     ordered = tuple(sorted(bounds, key=lambda bound: bound.nodes))
     runtime = "docker" if facts.engine is not None else "process"
     return Capacity(runtime=runtime, nodes=ordered[0].nodes, blocker=ordered[0], bounds=ordered)
@@ -93,18 +100,47 @@ def memory_bound(available_bytes: int, total_bytes: int, cost_mb: int) -> Bound:
     )
 
 
+def group_bounds(groups: GroupFacts, cost_mb: int, threads: int) -> list[Bound]:
+    """Nodes for which limits of control groups leave memory and processes.
+
+    Args:
+        cost_mb, threads: of one node.
+    """
+    bounds = []
+    if groups.memory_free_bytes is not None and groups.memory_limit_bytes is not None:
+        room = memory_bound(groups.memory_free_bytes, groups.memory_limit_bytes, cost_mb)
+        limit = f"of {groups.memory_limit_bytes // MB} MB left by the control group"
+        bounds.append(
+            Bound(
+                what=f"memory: {groups.memory_free_bytes // MB} {limit}, {cost_mb} MB a node",
+                nodes=room.nodes,
+                fix=RAISE_GROUP_LIMIT.format(option="memory", setting="MemoryMax"),
+            )
+        )
+    if groups.processes_free is not None:
+        bounds.append(
+            Bound(
+                what=f"processes: {groups.processes_free} more left by the control group, threads counted",
+                nodes=groups.processes_free // threads,
+                fix=RAISE_GROUP_LIMIT.format(option="pids-limit", setting="TasksMax"),
+            )
+        )
+    return bounds
+
+
 def _container_bounds(facts: Facts) -> list[Bound]:
     engine = facts.engine
     assert engine is not None
     bounds = [
-        Bound(what="ports of a Linux bridge", nodes=BRIDGE_PORTS - PORTS_NOT_FOR_NODES, fix="several smaller labs"),
-        Bound(what=f"addresses of a /{MIN_PREFIX} subnet", nodes=SUBNET_HOSTS, fix="several smaller labs"),
+        Bound(what="ports of a Linux bridge", nodes=BRIDGE_PORTS - PORTS_NOT_FOR_NODES, fix=SMALLER_LABS),
+        Bound(what=f"addresses of a /{MIN_PREFIX} subnet", nodes=SUBNET_HOSTS, fix=SMALLER_LABS),
     ]
     if not engine.local:
         # Nothing is known of how much of it is used.
         total = engine.memory_bytes or 0
         return [*bounds, memory_bound(int(total * (1 - RESERVE_SHARE)), total, container_cost_mb(engine))]
     bounds.append(memory_bound(facts.memory_available_bytes, facts.memory_total_bytes, container_cost_mb(engine)))
+    bounds += group_bounds(engine.groups, container_cost_mb(engine), THREADS_PER_NODE)
     if (backlog := facts.sysctl.get("net.core.netdev_max_backlog")) is not None:
         # One broadcast reaches every port of a bridge at once; what the queue does not hold is lost.
         bounds.append(
@@ -141,6 +177,15 @@ def _container_bounds(facts: Facts) -> list[Bound]:
 
 def _process_bounds(facts: Facts) -> list[Bound]:
     bounds = [memory_bound(facts.memory_available_bytes, facts.memory_total_bytes, PROCESS_COST_MB)]
+    bounds += group_bounds(facts.groups, PROCESS_COST_MB, THREADS_PER_PROCESS_NODE)
+    if facts.user_processes_free is not None:
+        bounds.append(
+            Bound(
+                what=f"processes of this user: {facts.user_processes_free} more, threads counted",
+                nodes=facts.user_processes_free // THREADS_PER_PROCESS_NODE,
+                fix="ulimit -u 65536",
+            )
+        )
     if facts.open_files is not None:
         bounds.append(
             Bound(
@@ -153,7 +198,7 @@ def _process_bounds(facts: Facts) -> list[Bound]:
         bounds.append(
             Bound(
                 what=f"kernel.pid_max {threads}",
-                nodes=threads // THREADS_PER_NODE,
+                nodes=threads // THREADS_PER_PROCESS_NODE,
                 fix="sudo sysctl -w kernel.pid_max=131072",
             )
         )

@@ -7,6 +7,16 @@ from ipaddress import IPv4Network
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroupFacts:
+    """What control groups leave; None: no limit."""
+
+    memory_free_bytes: int | None = None
+    memory_limit_bytes: int | None = None
+    processes_free: int | None = None
+    """Threads counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class EngineFacts:
     """An engine that answered."""
 
@@ -33,6 +43,8 @@ class EngineFacts:
     root_free_bytes: int | None = None
     open_files: int | None = None
     """How many files its process may open, of which each published port takes some."""
+    groups: GroupFacts = GroupFacts()
+    """Above its containers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +93,10 @@ class Facts:
     """Packages that cannot be imported."""
     open_files: int | None = None
     """How many files this program may open."""
+    groups: GroupFacts = GroupFacts()
+    """Of this program, and so of nodes that are processes."""
+    user_processes_free: int | None = None
+    """How many more this user may have, threads counted; None: no limit."""
     sysctl: dict[str, int] = field(default_factory=dict)
     """Kernel settings by name, such as net.core.netdev_max_backlog; those that could be read."""
     neighbours_used: int = 0

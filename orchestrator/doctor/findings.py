@@ -56,7 +56,8 @@ class Examination:
     """What `lab doctor` found."""
 
     findings: tuple[Finding, ...]
-    capacity: Capacity = field(repr=False)
+    capacity: Capacity | None = field(repr=False)
+    """None: containers are wanted, and there is no engine."""
 
     @property
     def refused(self) -> bool:
@@ -70,6 +71,8 @@ class Examination:
             yield f"{finding.level:<6} {finding.topic:<{width}}  {finding.text}"
             if finding.fix:
                 yield f"{'':6} {'':{width}}  fix: {finding.fix}"
+        if self.capacity is None:
+            return
         yield ""
         noun = "containers" if self.capacity.runtime == "docker" else "processes"
         yield f"about {self.capacity.nodes} more nodes fit here, as {noun}"
@@ -84,7 +87,9 @@ class Examination:
             "findings": [
                 {"level": str(one.level), "topic": one.topic, "text": one.text, "fix": one.fix} for one in self.findings
             ],
-            "capacity": {
+            "capacity": None
+            if capacity is None
+            else {
                 "runtime": capacity.runtime,
                 "nodes": capacity.nodes,
                 "blocker": capacity.blocker.what,
@@ -105,9 +110,9 @@ def judge(facts: Facts, *, runtime: str = "auto", nodes: int = 0) -> Examination
     if facts.engine is not None:
         findings += [*_kernel(facts), *_image(facts, facts.engine), *_networks(facts, facts.engine)]
     findings += [*_limits(facts), *_disk(facts), *_ports(facts), *_machine(facts)]
-    capacity = estimate(facts)
+    capacity = None if facts.engine is None and runtime == "docker" else estimate(facts)
     wanted = nodes or SMALLEST_LAB
-    if capacity.nodes < wanted:
+    if capacity is not None and capacity.nodes < wanted:
         level = Level.REFUSE if capacity.at_most < wanted else Level.WARN
         bound = next(one for one in capacity.bounds if level is Level.WARN or not one.soft)
         text = f"{wanted} nodes do not fit: about {bound.nodes} do; {bound.what}"
@@ -307,8 +312,11 @@ def _ports(facts: Facts) -> Iterator[Finding]:
 def _machine(facts: Facts) -> Iterator[Finding]:
     available = facts.memory_available_bytes // MB
     swap = f", {facts.swap_free_bytes // MB} MB swap" if facts.swap_free_bytes else ", no swap"
-    level = Level.WARN if available < LOW_MEMORY_MB else Level.OK
-    text = f"{available} of {facts.memory_total_bytes // MB} MB memory available{swap}; {facts.cpus} CPUs"
+    groups = facts.engine.groups if facts.engine else facts.groups
+    grouped = available if groups.memory_free_bytes is None else groups.memory_free_bytes // MB
+    group = f", {grouped} MB of it to the control group" if grouped < available else ""
+    level = Level.WARN if min(available, grouped) < LOW_MEMORY_MB else Level.OK
+    text = f"{available} of {facts.memory_total_bytes // MB} MB memory available{group}{swap}; {facts.cpus} CPUs"
     yield Finding(level=level, topic="machine", text=text)
     if facts.load > BUSY_PER_CPU * facts.cpus:
         text = f"it is busy: {facts.load:.1f} processes want to run at a time; starts take longer"

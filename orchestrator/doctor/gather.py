@@ -15,8 +15,8 @@ from typing import Any
 
 import psutil
 
-from orchestrator.doctor import kernel
-from orchestrator.doctor.facts import EngineFacts, Facts, KernelFacts, Route
+from orchestrator.doctor import cgroups, kernel
+from orchestrator.doctor.facts import EngineFacts, Facts, GroupFacts, KernelFacts, Route
 from orchestrator.engine import Engine
 from orchestrator.errors import ImageError, RuntimeUnavailable
 from orchestrator.state import default_root
@@ -66,6 +66,8 @@ def gather(*, root: Path | None = None, port: int = 0, probe_kernel: bool = True
         virtual_environment=sys.prefix != sys.base_prefix,
         modules_missing=tuple(name for name in MODULES if not _importable(name)),
         open_files=_limit(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        groups=cgroups.own_limits(),
+        user_processes_free=_user_processes_free(),
         sysctl=_sysctls(),
         neighbours_used=_arp_statistics("entries", sum_up=False),
         neighbours_refused=_arp_statistics("table_fulls", sum_up=True),
@@ -101,6 +103,7 @@ def _describe(engine: Engine) -> EngineFacts:
     info = engine.client.info()
     root = str(info.get("DockerRootDir") or "")
     local = engine.is_local and info.get("KernelVersion") == os.uname().release
+    process = _engine_process() if local else None
     return EngineFacts(
         address=engine.address,
         version=engine.version,
@@ -118,7 +121,9 @@ def _describe(engine: Engine) -> EngineFacts:
         cpus=info.get("NCPU"),
         root=root,
         root_free_bytes=_free(Path(root)) if local and root else None,
-        open_files=_engine_files() if local else None,
+        open_files=_engine_files(process) if process else None,
+        # One that we do not see runs outside of the container that we are in: limits of that are none of its.
+        groups=cgroups.limits_of_all() if process else GroupFacts(),
     )
 
 
@@ -147,13 +152,29 @@ def _any_image(engine: Engine) -> str | None:
     return next((tag for image in images for tag in image.tags), None)
 
 
-def _engine_files() -> int | None:
+def _engine_process() -> psutil.Process | None:
+    found = (process for process in psutil.process_iter(["name"]) if process.info["name"] == ENGINE_PROCESS)
+    return next(found, None)
+
+
+def _engine_files(process: psutil.Process) -> int | None:
     """How many files the engine's process may open, where we are allowed to know."""
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] == ENGINE_PROCESS:
-            with contextlib.suppress(psutil.Error, AttributeError):
-                return _limit(process.rlimit(psutil.RLIMIT_NOFILE)[0])
+    with contextlib.suppress(psutil.Error, AttributeError):
+        return _limit(process.rlimit(psutil.RLIMIT_NOFILE)[0])
     return None
+
+
+def _user_processes_free() -> int | None:
+    """How many more processes this user may have, threads counted; root has no limit (setrlimit(2))."""
+    limit = _limit(resource.getrlimit(resource.RLIMIT_NPROC)[0])
+    if limit is None or os.geteuid() == 0:
+        return None
+    used = 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.uids().real == os.getuid():
+                used += process.num_threads()
+    return max(limit - used, 0)
 
 
 def _limit(value: int) -> int | None:

@@ -6,66 +6,47 @@ The helper has no network but its own loopback, NET_ADMIN there and nowhere else
 from __future__ import annotations
 
 import contextlib
+import datetime
 import secrets
 from typing import TYPE_CHECKING
 
 from orchestrator import labels
 from orchestrator.doctor.facts import KernelFacts
+from orchestrator.faults.tc import HTB, NETEM, probe_script
 
 if TYPE_CHECKING:
     import docker
 
-NETEM, TBF, BLACKHOLE, NFT = "netem", "tbf", "blackhole routes", "nft"
+BLACKHOLE = "blackhole routes"
 FEATURES = {
-    NETEM: "delay and loss fall back to each node's own shaper, as everywhere",
-    TBF: "rates fall back to each node's own shaper, as everywhere",
+    HTB: "rates, delay and loss are made by each node's own shaper; nodes of kind reference can only be cut",
+    NETEM: "delay, jitter and loss are made by each node's own shaper; nodes of kind reference cannot have them",
     BLACKHOLE: "partitions and cuts fail in containers; lab up --runtime process has them",
-    NFT: "random loss falls back to each node's own shaper, as everywhere",
 }
-"""What the kernel could do for faults, and what they fall back to where it is missing (docs/faults.md)."""
+"""What the kernel does for faults, and what is done where it is missing (docs/faults.md)."""
 
-PROBE = """\
-import socket, struct, subprocess
-
-def works(*command):
-    return subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
-
-def nft():
-    # NFT_MSG_GETGEN of the nf_tables subsystem (10 << 8 | 16): an answer of any kind but an error will do.
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as link:
-        link.settimeout(2)
-        link.sendto(struct.pack("=IHHIIBBH", 20, 10 << 8 | 16, 1, 1, 0, 0, 0, 0), (0, 0))
-        return struct.unpack_from("=IH", link.recv(4096))[1] != 2
-
-def tried(probe):
-    try:
-        return probe()
-    except OSError:
-        return False
-
-print("netem", tried(lambda: works("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms")))
-works("tc", "qdisc", "del", "dev", "lo", "root")
-print("tbf", tried(lambda: works("tc", "qdisc", "add", "dev", "lo", "root", "tbf", "rate", "1mbit", "burst", "10kb",
-                                 "latency", "50ms")))
-print("blackhole routes", tried(lambda: works("ip", "route", "add", "blackhole", "192.0.2.0/24")))
-print("nft", tried(nft))
-"""
+PROBE = (
+    f"{probe_script()}; if ip route add blackhole 192.0.2.0/24 2>/dev/null; "
+    f"then echo {BLACKHOLE} True; else echo {BLACKHOLE} False; fi"
+)
 """Runs in the helper; a line for each feature."""
 
 MEMORY_MB = 64
 PIDS = 16
 TIMEOUT_S = 20
 HELPER_ROLE = "doctor"
+FORGOTTEN = datetime.timedelta(minutes=1)
+"""After which nobody is about to start a helper that was created."""
 
 
 def probe(client: docker.DockerClient, image: str) -> KernelFacts:
-    """Try it out. `image` has Python, tc and ip, as the node image does."""
+    """Try it out. `image` has a shell, tc and ip, as the node image does."""
     try:
         _remove_old(client)
         helper = client.containers.create(
             image,
             name=f"lab-doctor-{secrets.token_hex(4)}",
-            entrypoint=["python3", "-c", PROBE],
+            entrypoint=["sh", "-c", PROBE],
             labels={labels.KIND: labels.KIND_HELPER, labels.ROLE: HELPER_ROLE},
             network_mode="none",
             user="0",
@@ -90,11 +71,26 @@ def probe(client: docker.DockerClient, image: str) -> KernelFacts:
 
 
 def _remove_old(client: docker.DockerClient) -> None:
-    """Helpers of somebody who was killed while one ran."""
-    mark: dict[str, str | list[str] | bool] = {"label": f"{labels.ROLE}={HELPER_ROLE}", "status": "exited"}
+    """Helpers of somebody who was killed: those that are done, and those that were created and never started."""
+    mark: dict[str, str | list[str] | bool] = {"label": f"{labels.ROLE}={HELPER_ROLE}", "status": ["created", "exited"]}
+    now = datetime.datetime.now(datetime.UTC)
     for helper in client.containers.list(all=True, filters=mark, ignore_removed=True):
-        if helper.labels.get(labels.KIND) == labels.KIND_HELPER:
+        if helper.labels.get(labels.KIND) == labels.KIND_HELPER and forgotten(
+            helper.status, str(helper.attrs["Created"]), now
+        ):
             helper.remove(v=True)
+
+
+def forgotten(status: str, created: str, now: datetime.datetime) -> bool:
+    """Whether a helper is nobody's any more.
+
+    Args:
+        created: RFC 3339, in UTC and to the nanosecond, as the engine has it.
+    """
+    if status != "created":
+        return status == "exited"
+    made = datetime.datetime.fromisoformat(created.partition(".")[0].rstrip("Z")).replace(tzinfo=datetime.UTC)
+    return now - made > FORGOTTEN
 
 
 def parse(said: str) -> KernelFacts:

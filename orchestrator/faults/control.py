@@ -1,41 +1,35 @@
-"""The faults of a running lab: wanted, saved, applied, taken back. What :class:`orchestrator.lab.Lab` hands on to.
-
-Order matters for whoever is killed in between: what is wanted and whom it concerns is on disk before a node is touched,
-and what was done is noted afterwards. Who comes next therefore knows which nodes may be different from what is noted.
-"""
+"""The faults of a running lab, by their verbs. What :class:`orchestrator.lab.Lab` hands on to."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self, TypeVar
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Self
 
-from node.control.client import ControlError
-from node.control.gen import control_pb2 as pb
-from orchestrator.errors import LabFileError, OrchestratorError
+from orchestrator.errors import LabFileError, LabNotFound, PreflightError
 from orchestrator.faults.apply import Hands
-from orchestrator.faults.model import SLOW_MOTION, Conditions, Direction, Fault
+from orchestrator.faults.change import FAILURES, Changes, Scope
+from orchestrator.faults.model import (
+    DIRECTIONS,
+    SLOW_MOTION,
+    Conditions,
+    Direction,
+    Fault,
+    check_conditions,
+    check_name,
+    is_slow_motion,
+)
 from orchestrator.faults.show import FaultReport, report
 from orchestrator.faults.store import FaultState, FaultStore
-from orchestrator.faults.wanted import Edge, NodeFaults, Step, complete_groups, pairs, plan, wanted_edges, wanted_nodes
+from orchestrator.faults.wanted import blocked_pairs, complete_groups, random_halves
 from orchestrator.names import select_nodes
-from orchestrator.runtime import NodeState
 from orchestrator.spec import Link
 
 if TYPE_CHECKING:
     from orchestrator.lab import Lab
 
-WORKERS = 8
-PROBE_S = 2.0
-"""For one round trip before a fault is applied."""
-DISCONNECT_WAIT_S = 5.0
-ALIVE = (NodeState.RUNNING, NodeState.PAUSED)
-
 Selectors = str | Sequence[str]
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class ActiveFault:
@@ -65,10 +59,12 @@ class ActiveFault:
 class Faults:
     """Of one lab. Several commands may change them at the same time: each waits for the one before."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *, store: FaultStore | None = None, hands: Hands | None = None) -> None:
+        """`store` and `hands` are those of :class:`orchestrator.faults.rehearsal.Rehearsal`."""
         self._lab = lab
-        self._store = FaultStore(lab.state.directory)
-        self.hands = Hands(lab)
+        self._store = store or FaultStore(lab.state.directory)
+        self.hands = hands or Hands(lab)
+        self._changes = Changes(lab, self._store, self.hands)
 
     # -- what can be wrong
 
@@ -83,6 +79,16 @@ class Faults:
         """
         chosen = complete_groups([self.select(group) for group in groups], self._lab.spec.node_names)
         return self.apply(Fault(name=name, kind="partition", groups=chosen), silent=silent)
+
+    def random_partition(self, *, seed: int | None = None, name: str = "", silent: bool = False) -> ActiveFault:
+        """Let nothing pass between two halves of the nodes, chosen at random; those that run are shared out evenly.
+
+        Args:
+            seed: the lab's own unless given; the same seed and the same nodes give the same halves.
+        """
+        spec = self._lab.spec
+        halves = random_halves(spec.node_names, self._lab.running, seed=spec.seed if seed is None else seed)
+        return self.apply(Fault(name=name, kind="partition", groups=halves), silent=silent)
 
     def cut(self, a: str, b: str, *, name: str = "", silent: bool = False) -> ActiveFault:
         """Let nothing pass between two nodes."""
@@ -104,8 +110,20 @@ class Faults:
         rate_bps: float | None = None,
         name: str = "",
     ) -> ActiveFault:
-        """Delay, disturb or narrow what nodes send (egress), get (ingress), or both; the rest stays as it is."""
+        """Delay, disturb or narrow what nodes send (egress), get (ingress), or both; the rest stays as it is.
+
+        Args:
+            delay_s, jitter_s: seconds, up to 60.
+            loss: probability, 0 to 1.
+            rate_bps: bits per second, 8000 at least.
+
+        Raises:
+            LabFileError: nothing is asked for, or something out of its range.
+        """
         asked = Conditions(delay_s=delay_s, jitter_s=jitter_s, loss=loss, rate_bps=rate_bps)
+        check_conditions(asked)
+        if direction not in DIRECTIONS:
+            raise LabFileError(f"direction: expected {', '.join(DIRECTIONS)}, got {direction!r}")
         if not asked.shaped:
             raise LabFileError("link conditions: say a delay, jitter, loss or rate")
         chosen, others = self.select(nodes), self.select(peers) if peers else ()
@@ -113,13 +131,25 @@ class Faults:
             Fault(name=name, kind="shape", nodes=chosen, peers=others, conditions=asked, direction=direction)
         )
 
-    def slow_motion(self, delay_s: float) -> ActiveFault:
-        """Let every node wait before it sends anything; another time replaces this one."""
-        self.clear([SLOW_MOTION])
-        ours = tuple(node.name for node in self._lab.spec.nodes if node.reference is None)
-        return self.apply(
-            Fault(name=SLOW_MOTION, kind="shape", nodes=ours, conditions=Conditions(delay_s=delay_s, jitter_s=0.0))
-        )
+    def slow_motion(self, delay_s: float, *, instead: bool = False) -> ActiveFault:
+        """Let every node wait before it sends anything; while there are several, the last one holds.
+
+        Nodes of kind reference wait where the kernel has netem.
+
+        Args:
+            instead: of all that there are.
+        """
+        slow = Conditions(delay_s=delay_s, jitter_s=0.0)
+        check_conditions(slow)
+        nodes = self._lab.spec.nodes
+        if any(node.reference for node in nodes) and not self.hands.kernel(self.state().kernel).netem:
+            nodes = tuple(node for node in nodes if node.reference is None)
+        fault = Fault(name=SLOW_MOTION, kind="shape", nodes=tuple(node.name for node in nodes), conditions=slow)
+        return self._put(fault, numbered=True, instead=lambda other: instead and is_slow_motion(other.name))
+
+    def full_speed(self) -> list[str]:
+        """End all slow motion; the names of what there was."""
+        return self.clear([fault.name for fault in self.state().faults if is_slow_motion(fault.name)])
 
     def paused(self, nodes: Selectors, *, name: str = "") -> ActiveFault:
         """Freeze nodes: they keep their connections and answer nothing."""
@@ -128,7 +158,7 @@ class Faults:
     def unpause(self, nodes: Selectors) -> None:
         """Let nodes go on, whichever faults paused them."""
         chosen = set(self.select(nodes))
-        self._change(lambda state: _forget_nodes(state, chosen, ("pause",)))
+        self._changes.make(lambda state: _forget_nodes(state, chosen, ("pause",)), Scope(rejoin=True))
 
     def select(self, selectors: Selectors) -> tuple[str, ...]:
         """Names of the nodes that are meant."""
@@ -143,43 +173,91 @@ class Faults:
         """Apply a fault; a name is made up if it has none.
 
         Raises:
-            LabFileError: there is one of that name, or a node cannot do it.
+            LabFileError: there is one of that name, or it is a name that we give ourselves.
+            PreflightError: a node cannot do it, nor can the kernel.
             OrchestratorError: it could not be applied, and was taken back.
+        """
+        if not fault.from_file:
+            check_name(fault.name)
+        return self._put(fault, silent=silent)
+
+    def _put(
+        self,
+        fault: Fault,
+        *,
+        silent: bool = False,
+        numbered: bool = False,
+        instead: Callable[[Fault], bool] = lambda other: False,
+    ) -> ActiveFault:
+        """Apply a fault.
+
+        Args:
+            numbered: take the next name like this one if there is a fault of that name.
+            instead: which faults it replaces.
         """
 
         def add(state: FaultState) -> None:
             nonlocal fault
-            if fault.name and any(other.name == fault.name for other in state.faults):
-                raise LabFileError(f"there is a fault {fault.name!r} already", hint=f"lab fault clear {fault.name}")
-            fault = fault if fault.name else dataclasses.replace(fault, name=state.new_name(fault.kind))
+            state.faults = [other for other in state.faults if not instead(other)]
+            fault = dataclasses.replace(fault, name=_free_name(state, fault.name, fault.kind, numbered=numbered))
             state.faults.append(fault)
             added.append(fault.name)
 
         added: list[str] = []
         try:
-            self._change(add, silent=silent)
+            self._changes.make(add, Scope(silent=silent))
+        except (LabFileError, PreflightError, LabNotFound):  # before anything was done, or there is nothing to undo
+            raise
         except BaseException:
-            self.clear(added)
+            with contextlib.suppress(*FAILURES):  # the first failure says more
+                self.clear(added)
             raise
         return ActiveFault(self, fault)
 
     def clear(self, names: Iterable[str] | None = None) -> list[str]:
-        """Take faults back, by name; None: all but those of the lab file. The names of those that there were."""
+        """Take faults back, by name; None: all but those of the lab file. The names of those that there were.
+
+        Nodes that they killed are started, unless another fault still wants them dead.
+
+        Raises:
+            OrchestratorError: a node could not be told, started or connected again; all the rest was.
+        """
         if not self._store.exists():
             return []
         chosen = None if names is None else set(names)
         cleared: list[str] = []
-        down: set[str] = set()
+        back: set[str] = set()
 
         def remove(state: FaultState) -> None:
             gone = [f for f in state.faults if (not f.from_file if chosen is None else f.name in chosen)]
-            state.faults = [fault for fault in state.faults if fault not in gone or fault.kind == "down"]
             cleared.extend(fault.name for fault in gone)
-            down.update(node for fault in gone if fault.kind == "down" for node in fault.nodes)
+            held = {node for f in state.faults if f.kind == "down" and f not in gone for node in f.nodes}
+            back.update({node for f in gone if f.kind == "down" for node in f.nodes} - held)
+            kept = []
+            for fault in state.faults:
+                if fault in gone:  # who is to be started is noted until that is done
+                    nodes = tuple(n for n in fault.nodes if n in back) if fault.kind == "down" else ()
+                    kept += [dataclasses.replace(fault, nodes=nodes)] if nodes else []
+                else:
+                    kept.append(fault)
+            state.faults = kept
+            if chosen is None:
+                state.kernel = None
 
-        self._change(remove)
-        for node in sorted(down):
-            self._lab.start(node)
+        failures: list[Exception] = []
+        try:
+            self._changes.make(remove, Scope(everybody=chosen is None, rejoin=True))
+        except (LabNotFound, PreflightError):
+            raise
+        except FAILURES as error:
+            failures.append(error)
+        for node in sorted(back):
+            try:
+                self.hands.start(node)
+            except FAILURES as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
         return cleared
 
     def heal(self) -> list[str]:
@@ -187,21 +265,41 @@ class Faults:
         # Helpers first: one that is still at work would undo what follows. One that the engine was just creating for
         # somebody who was killed comes to light afterwards.
         left = self._remove_helpers()
+        self.hands.forget_kernel()
         return self.clear() + left + self._remove_helpers()
 
     def set_file_conditions(self) -> None:
         """Apply what the lab file says of links."""
         net = list(self._lab.spec.net)
         if net or self._store.exists():
-            self._change(lambda state: setattr(state, "faults", net + [f for f in state.faults if not f.from_file]))
+            self._changes.make(
+                lambda state: setattr(state, "faults", net + [f for f in state.faults if not f.from_file]),
+                Scope(everybody=True, rejoin=True),
+            )
 
-    def note_down(self, nodes: Sequence[str], name: str) -> None:
-        """Note that nodes are about to be killed and are to be started again, whoever does it then."""
-        fault = Fault(name=name, kind="down", nodes=tuple(nodes))
-        self._change(lambda state: state.faults.append(fault))
+    def note_down(self, nodes: Sequence[str], name: str, ours: set[str], *, numbered: bool = False) -> str:
+        """Note that nodes are about to be killed and are to be started again, whoever does it then; under which name.
+
+        Args:
+            ours: gets that name before anything is noted, for whoever is interrupted.
+            numbered: take the next name like this one.
+
+        Raises:
+            LabFileError: there is a fault of that name.
+        """
+        noted = ""
+
+        def add(state: FaultState) -> None:
+            nonlocal noted
+            noted = state.new_name(name) if numbered else _free_name(state, name, "down")
+            ours.add(noted)
+            state.faults.append(Fault(name=noted, kind="down", nodes=tuple(nodes)))
+
+        self._changes.make(add, Scope())
+        return noted
 
     def node_started(self, name: str) -> None:
-        """A node was started: it is not paused nor down any more, and knows of no conditions."""
+        """A node was started: it is not paused nor down any more, and knows of no conditions; it alone is told."""
         if not self._store.exists():
             return
 
@@ -210,7 +308,11 @@ class Faults:
             state.actual.pop(name, None)
             state.unsure.add(name)
 
-        self._change(renew)
+        self._changes.make(renew, Scope(only=name))
+
+    def check_lab(self) -> None:
+        """Raise LabNotFound if the lab is gone."""
+        self._store.check_lab()
 
     # -- looking
 
@@ -226,7 +328,7 @@ class Faults:
         """Those that no fault blocks."""
         if not self._store.exists():
             return list(links)
-        blocked = _blocked(self._wanted(self.state()))
+        blocked = blocked_pairs(self._changes.wanted(self.state()))
         return [link for link in links if frozenset((link.a, link.b)) not in blocked]
 
     # -- inside
@@ -236,132 +338,20 @@ class Faults:
         with self._store.lock():
             return self.hands.remove_helpers()
 
-    def _wanted(self, state: FaultState) -> dict[str, NodeFaults]:
-        return wanted_nodes(state.faults, self._lab.spec.node_names)
 
-    def _change(self, edit: Callable[[FaultState], object], *, silent: bool = False) -> None:
-        with self._store.lock():
-            state = self._store.load()
-            if state.unsure:  # whoever changed something before was killed; a helper may still be at it
-                self.hands.remove_helpers()
-            was = wanted_edges(state.faults, self._lab.spec.node_names)
-            edit(state)
-            wanted = self._wanted(state)
-            self.hands.check(wanted)
-            states = self._lab.runtime.node_states()
-            alive = {name for name, one in states.items() if one in ALIVE}
-            for name in {*state.actual, *state.unsure} - alive:  # told when they are started
-                state.actual.pop(name, None)
-                state.unsure.discard(name)
-            steps = plan(state.actual, wanted, unsure=state.unsure & alive, blocking_shapes=self.hands.blocking_shapes)
-            steps = [step for step in steps if step.node in alive]
-            running = {name for name, one in states.items() if one is NodeState.RUNNING}
-            newly = self._look_before(state, was, running)
-            state.unsure |= {step.node for step in steps}
-            self._store.save(state)
-            try:
-                self._do(state, steps, wanted, states)
-            finally:
-                self._store.save(state)
-            if not silent:
-                self._sever([pair for pair in newly if set(pair) <= running])
-            self._rejoin(state, wanted)
+def _free_name(state: FaultState, name: str, kind: str, *, numbered: bool = False) -> str:
+    """The name if no fault has it, or one that is made up.
 
-    def _look_before(self, state: FaultState, was: dict[Edge, Conditions], running: set[str]) -> list[tuple[str, str]]:
-        """Note round trips and connections of links that a fault is about to touch; the connections it will block."""
-        edges = wanted_edges(state.faults, self._lab.spec.node_names)
-        state.before = {key: value for key, value in state.before.items() if tuple(key.split(">")) in edges}
-        touched = [edge for edge in edges if edge not in was]
-        blocked = pairs(edge for edge, one in edges.items() if one.blocked)
-        new = blocked - pairs(edge for edge, one in was.items() if one.blocked)
-        askable = {a for a, _ in touched} | {name for pair in new for name in pair}
-        ours = [n for n in sorted(askable & running) if self._lab.spec.node(n).reference is None]
-        connected: set[frozenset[str]] = set()
-        names = {bytes(node.id): node.name for node in self._lab.spec.nodes}
-        for name, links in zip(ours, self.each(self._probe, ours), strict=True):
-            for link in links:
-                peer = names.get(link.conditions.node_id, "")
-                if link.connected:
-                    connected.add(frozenset((name, peer)))
-                if (name, peer) in touched and link.round_trip_s:
-                    state.before[f"{name}>{peer}"] = link.round_trip_s
-        planned = {frozenset((link.a, link.b)): (link.a, link.b) for link in self._lab.spec.links}
-        found = [planned.get(pair, tuple(sorted(pair))) for pair in new & connected]
-        newly = [(pair[0], pair[1]) for pair in found]
-        state.severed |= set(newly)
-        return newly
-
-    def _probe(self, name: str) -> list[pb.LinkState]:
-        try:
-            return self._lab[name].control.link_conditions(probe_s=PROBE_S)
-        except ControlError:
-            return []
-
-    def _do(
-        self, state: FaultState, steps: list[Step], wanted: dict[str, NodeFaults], states: dict[str, NodeState]
-    ) -> None:
-        """Do all steps, those of one kind at once. A node that stays frozen can be told nothing: it stays unsure."""
-        frozen = {
-            name for name, one in states.items() if one is NodeState.PAUSED and wanted.get(name, NodeFaults()).paused
-        }
-        failed: dict[str, Exception] = {}
-
-        def do(step: Step) -> None:
-            if step.node in failed:
-                return
-            try:
-                self.hands.do(step)
-            except (ControlError, OrchestratorError, OSError) as error:  # the last is what the engine's client raises
-                failed[step.node] = error
-
-        for action in ("unpause", "block", "shape", "pause"):
-            self.each(do, [s for s in steps if s.action == action and not (action == "shape" and s.node in frozen)])
-        told = {step.node for step in steps}
-        for name in told - set(failed):
-            if name in frozen and any(step.node == name and step.action == "shape" for step in steps):
-                continue
-            state.unsure.discard(name)
-            state.actual.pop(name, None)
-            if name in wanted:
-                state.actual[name] = wanted[name]
-        if failed:
-            name, error = next(iter(sorted(failed.items())))
-            raise OrchestratorError(f"{name} could not be told its faults: {error}", hint="lab fault show; lab heal")
-
-    def _sever(self, connections: Sequence[tuple[str, str]]) -> None:
-        """Tell both ends of connections that they are gone."""
-
-        def end(edge: Edge) -> None:
-            with contextlib.suppress(ControlError):  # it stopped meanwhile, or is busy: it will notice by itself
-                self._lab[edge[0]].control.disconnect(self._lab[edge[1]].id, wait_s=DISCONNECT_WAIT_S)
-
-        self.each(end, [edge for a, b in connections for edge in ((a, b), (b, a))])
-
-    def _rejoin(self, state: FaultState, wanted: dict[str, NodeFaults]) -> None:
-        """Connect again who was connected before the way between them was blocked, where it is free."""
-        blocked = _blocked(wanted)
-        free = sorted(pair for pair in state.severed if frozenset(pair) not in blocked)
-        if not free:
-            return
-        running = self._lab.running
-        self.each(lambda pair: self._lab.connect(*pair), [pair for pair in free if set(pair) <= running])
-        paused = {name for name, node in wanted.items() if node.paused}
-        state.severed -= {pair for pair in free if not paused & set(pair)}
-        self._store.save(state)
-
-    def each(self, act: Callable[[T], R], items: Sequence[T]) -> list[R]:
-        """Do something with all items at once. Not in the lab's own workers: we may be called by one."""
-        if not items:
-            return []
-        with ThreadPoolExecutor(min(WORKERS, len(items)), thread_name_prefix="faults") as pool:
-            return list(pool.map(act, items))
+    Raises:
+        LabFileError: there is one of that name.
+    """
+    taken = any(other.name == name for other in state.faults)
+    if taken and not numbered:
+        raise LabFileError(f"there is a fault {name!r} already", hint=f"lab fault clear {name}")
+    return name if name and not taken else state.new_name(name or kind)
 
 
-def _blocked(wanted: dict[str, NodeFaults]) -> set[frozenset[str]]:
-    return {frozenset((name, peer)) for name, node in wanted.items() for peer in node.blocked}
-
-
-def _forget_nodes(state: FaultState, nodes: set[str], kinds: Sequence[str]) -> None:
+def _forget_nodes(state: FaultState, nodes: Collection[str], kinds: Sequence[str]) -> None:
     """Take nodes out of faults of some kinds; faults of nobody go."""
     kept = []
     for fault in state.faults:

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
-from orchestrator.errors import LabFileError, UnknownNode
+from orchestrator.errors import LabFileError
 from orchestrator.faults.churn import Churn, without
-from orchestrator.faults.model import SLOW_MOTION, Fault
+from orchestrator.faults.model import NET_PREFIX, Fault, check_name
 from orchestrator.faults.sections import ACTIONS, FaultEntry, NetSection
 from orchestrator.faults.timeline import TimedFault
-from orchestrator.faults.wanted import complete_groups, wanted_edges
-from orchestrator.names import select_nodes
+from orchestrator.faults.wanted import complete_groups
+from orchestrator.labfile_section import select_at
 from orchestrator.spec import Link, NodeSpec
 from orchestrator.yaml_tree import Path, YamlTree
 
-NET_PREFIX = "net-"
-"""Of the names of a lab file's link conditions."""
 
-
-def read_net(
-    tree: YamlTree, sections: Sequence[tuple[int, NetSection, Link]], nodes: Sequence[NodeSpec]
-) -> tuple[Fault, ...]:
+def read_net(tree: YamlTree, sections: Sequence[tuple[int, NetSection, Link]]) -> tuple[Fault, ...]:
     """The conditions of links.
 
     Args:
         sections: index in the file's `links`, what it says, and which link that is.
 
     Raises:
-        LabFileError: a `net:` that says nothing, or of a node that cannot do it.
+        LabFileError: a `net:` that says nothing.
     """
     faults = []
     for index, net, link in sections:
@@ -41,7 +37,7 @@ def read_net(
             from_file=True,
         )
         try:
-            _check_shape(fault, nodes, "net")
+            _check_shape(fault, "net")
         except LabFileError as error:
             raise tree.error(str(error), ("links", index, "net"), of_key=True) from None
         faults.append(fault)
@@ -61,6 +57,7 @@ def read_timeline(tree: YamlTree, entries: Sequence[FaultEntry], nodes: Sequence
 class _Reader:
     def __init__(self, tree: YamlTree, nodes: Sequence[NodeSpec]) -> None:
         self._tree, self._nodes = tree, nodes
+        self._select = functools.partial(select_at, tree, nodes)
         self._names: set[str] = set()
 
     def read(self, index: int, entry: FaultEntry) -> TimedFault:
@@ -107,7 +104,7 @@ class _Reader:
             conditions=entry.shape.conditions,
             direction=entry.shape.direction,
         )
-        _check_shape(fault, self._nodes, "shape")
+        _check_shape(fault, "shape")
         return fault
 
     def _churn(self, entry: FaultEntry, path: Path) -> Churn:
@@ -118,16 +115,12 @@ class _Reader:
             raise LabFileError("churn: no node is left to die", hint="name more nodes, or protect fewer")
         return Churn(nodes=nodes, rate_per_s=entry.churn.rate, down_s=entry.churn.down, count=entry.churn.count)
 
-    def _select(self, selectors: Sequence[str], path: Path) -> tuple[str, ...]:
-        try:
-            return tuple(node.name for node in select_nodes(self._nodes, selectors))
-        except UnknownNode as error:
-            raise self._tree.error(str(error), path, hint=error.hint) from None
-
     def _name(self, path: Path, name: str) -> str:
         place: Path = (*path, "name")
-        if name == SLOW_MOTION or name.startswith(NET_PREFIX):
-            raise self._tree.error(f"the name {name!r} is taken by others", place)
+        try:
+            check_name(name)
+        except LabFileError as error:
+            raise self._tree.error(str(error), place) from None
         if name in self._names:
             hint = "" if place in self._tree.values else "give one of them a name"
             raise self._tree.error(f"there are two faults called {name!r}", place, hint=hint)
@@ -135,14 +128,11 @@ class _Reader:
         return name
 
 
-def _check_shape(fault: Fault, nodes: Sequence[NodeSpec], key: str) -> None:
-    """That conditions say something, and nodes of kind reference have to do nothing about them.
+def _check_shape(fault: Fault, key: str) -> None:
+    """That conditions say something. Whether all nodes can do that depends on the kernel, and is seen when it is done.
 
     Raises:
         LabFileError: without a place.
     """
     if not fault.conditions.shaped:
         raise LabFileError(f"{key}: expected delay, jitter, loss or rate")
-    senders = {a for a, _ in wanted_edges([fault], [node.name for node in nodes])}
-    if unable := [node.name for node in nodes if node.name in senders and node.reference is not None]:
-        raise LabFileError(f"{key}: node {unable[0]} is of kind reference: what it sends cannot be delayed, only cut")

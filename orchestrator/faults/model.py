@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from orchestrator.durations import parse_duration
+from orchestrator.errors import LabFileError
 
 Kind = Literal["partition", "cut", "shape", "pause", "down"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -21,6 +22,8 @@ DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 BITS = {"bit": 1.0, "kbit": 1e3, "mbit": 1e6, "gbit": 1e9}
 MIN_RATE_BPS = 8_000.0
 """Less would not carry one message of the overlay within its time limits; ours."""
+MAX_RATE_BPS = 1e18
+"""What a lab file can say at most: nine digits of gbit."""
 MAX_DELAY_S = 60.0
 """Nodes take no more (node.control.linkconditions)."""
 RATE_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,3})?(bit|kbit|mbit|gbit)$"
@@ -29,7 +32,9 @@ FREQUENCY_PATTERN = r"^[0-9]{1,6}(\.[0-9]{1,3})?/(s|min|h)$"
 DEFAULT_LOSS = 0.05
 """Of `lab flaky`."""
 SLOW_MOTION = "slowmo"
-"""Name of the fault that `lab slowmo` sets; there is one at most."""
+"""Name of the fault that `lab slowmo` sets; those inside it, in Python, are called ``slowmo-1`` and so on."""
+NET_PREFIX = "net-"
+"""Of the names of a lab file's link conditions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,40 @@ class Fault:
             towards = f" with {', '.join(self.peers)}" if self.peers else ""
             return f"{', '.join(self.nodes)}{towards} ({self.direction}): {self.conditions}"
         return ", ".join(self.nodes)
+
+
+def is_slow_motion(name: str) -> bool:
+    """Whether a fault of this name is one of slow motion."""
+    return name == SLOW_MOTION or name.startswith(f"{SLOW_MOTION}-")
+
+
+def check_name(name: str) -> None:
+    """Look whether somebody may call a fault of theirs that.
+
+    Raises:
+        LabFileError: it is a name that we give ourselves.
+    """
+    if is_slow_motion(name) or name.startswith(NET_PREFIX):
+        raise LabFileError(f"the name {name!r} is taken by others")
+
+
+def check_conditions(one: Conditions) -> None:
+    """Look whether all quantities are within what nodes and kernels take.
+
+    Raises:
+        LabFileError: one is not; says which, and what it may be.
+    """
+    for name, value, most, unit in (
+        ("delay_s", one.delay_s, MAX_DELAY_S, " seconds"),
+        ("jitter_s", one.jitter_s, MAX_DELAY_S, " seconds"),
+        ("loss", one.loss, 1.0, ", a probability"),
+    ):
+        if value is not None and not 0 <= value <= most:
+            raise LabFileError(f"{name}: expected 0 to {most:g}{unit}, got {value:g}")
+    if one.rate_bps is not None and not MIN_RATE_BPS <= one.rate_bps <= MAX_RATE_BPS:
+        raise LabFileError(
+            f"rate_bps: expected {MIN_RATE_BPS:g} to {MAX_RATE_BPS:g} bits per second, got {one.rate_bps:g}"
+        )
 
 
 def fault_to_json(fault: Fault) -> dict[str, Any]:

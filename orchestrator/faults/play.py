@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import LabFileError
 from orchestrator.faults.timeline import Act
 
 if TYPE_CHECKING:
@@ -27,32 +28,55 @@ def play(
         report: gets seconds since the beginning, and what happens.
     """
     started = now()
-    names = {act.name for act in acts}
+    player = _Player(lab)
     try:
         for act in acts:
             sleep(max(0.0, started + act.at_s - now()))
             report(now() - started, str(act))
-            _do(lab, act)
+            player.do(act)
     finally:
-        left = [fault.name for fault in lab.faults.state().faults if fault.name in names]
-        if left:
-            lab.faults.clear(left)
-            report(now() - started, f"cleared {', '.join(dict.fromkeys(left))}")
+        if left := player.clear():
+            report(now() - started, f"cleared {', '.join(left)}")
 
 
-def _do(lab: Lab, act: Act) -> None:
-    if act.verb == "set":
-        assert act.fault is not None
-        lab.faults.apply(act.fault)
-    elif act.verb == "clear":
-        lab.faults.clear([act.name])
-    elif act.verb == "start":
-        for node in act.nodes:
-            lab.start(node)
-    else:
-        lab.faults.note_down(act.nodes, act.name)
-        for node in act.nodes:
-            lab.kill(node) if act.verb == "kill" else lab.stop(node)
-        if act.verb == "restart":
+class _Player:
+    """Knows what it applied itself: others may play on the same lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._ours: set[str] = set()
+        """Names of faults that we applied, or were about to."""
+        self._down: dict[tuple[str, tuple[str, ...]], str] = {}
+        """Names of faults that killed, by entry and nodes."""
+
+    def do(self, act: Act) -> None:
+        if act.verb == "set":
+            assert act.fault is not None
+            self._ours.add(act.name)
+            try:
+                self._lab.faults.apply(act.fault)
+            except LabFileError:  # there is one of that name, and it is somebody else's
+                self._ours.discard(act.name)
+                raise
+        elif act.verb == "clear":
+            self._end(act.name)
+        elif act.verb == "start":
+            self._end(self._down.pop((act.name, act.nodes)))
+        else:
+            name = self._lab.faults.note_down(act.nodes, act.name, self._ours, numbered=act.numbered)
             for node in act.nodes:
-                lab.start(node)
+                self._lab.kill(node) if act.verb == "kill" else self._lab.stop(node)
+            if act.verb == "restart":
+                self._end(name)
+            else:
+                self._down[act.name, act.nodes] = name
+
+    def clear(self) -> list[str]:
+        """Take back what is left; the names of that."""
+        left = [fault.name for fault in self._lab.faults.state().faults if fault.name in self._ours]
+        return self._lab.faults.clear(left) if left else []
+
+    def _end(self, name: str) -> None:
+        """Take one back; ours no more, as somebody else may give something that name then."""
+        self._lab.faults.clear([name])
+        self._ours.discard(name)

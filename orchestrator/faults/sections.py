@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from orchestrator.durations import DURATION_PATTERN, parse_duration
+from orchestrator.durations import DURATION_PATTERN
 from orchestrator.faults.churn import MAX_COUNT
 from orchestrator.faults.model import (
     DIRECTIONS,
@@ -21,10 +21,9 @@ from orchestrator.faults.model import (
     parse_percent,
     parse_rate,
 )
-from orchestrator.labfile_section import Seconds, Section
+from orchestrator.labfile_section import MAX_NAME_CHARS, Moment, Seconds, Section, Selectors
 
 MAX_FAULTS = 1000
-MAX_NAME_CHARS = 30
 
 
 def _text(parse: Callable[[str], float]) -> BeforeValidator:
@@ -35,27 +34,10 @@ def _schema(pattern: str, *examples: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
 
 
-def _parse_moment(text: str) -> float:
-    """Seconds; unlike a duration it may be zero."""
-    return 0.0 if text.strip() in ("0", "0s", "0ms") else parse_duration(text)
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 Delay = Annotated[float, _text(parse_delay), _schema(DURATION_PATTERN, "40ms", "1.5s")]
 Percent = Annotated[float, _text(parse_percent), _schema(PERCENT_PATTERN, "0.5%")]
 Rate = Annotated[float, _text(parse_rate), _schema(RATE_PATTERN, "500kbit", "5mbit")]
 Frequency = Annotated[float, _text(parse_frequency), _schema(FREQUENCY_PATTERN, "6/min")]
-Moment = Annotated[float, _text(_parse_moment), _schema(DURATION_PATTERN, "0s", "20s")]
-Selectors = Annotated[
-    list[str],
-    BeforeValidator(_as_list),
-    Field(min_length=1),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
-]
-"""Names, globs or `role=ROLE`, in a list or one text."""
 
 
 class NetSection(Section):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from node.control.client import ControlError
 from node.control.gen import control_pb2 as pb
-from orchestrator.errors import OrchestratorError
+from orchestrator.faults import tc
+from orchestrator.faults.apply import round_trips
+from orchestrator.faults.change import FAILURES, at_once
 from orchestrator.faults.model import Conditions, Fault, fault_to_json
-from orchestrator.faults.wanted import Edge, wanted_edges
+from orchestrator.faults.tc import NO_KERNEL
+from orchestrator.faults.wanted import Edge, mute, pairs, wanted_edges
 from orchestrator.runtime import NodeState
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 PROBE_S = 10.0
 """For one round trip over a disturbed link."""
+NOTHING = Conditions()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,18 +33,22 @@ class EdgeReport:
     wanted: Conditions
     actual: Conditions
     how: str
-    """What makes it: route or shaper."""
+    """What makes it: route, tc or shaper."""
     connected: bool
+    astray: Conditions = NOTHING
+    """What is done as well by something that should not."""
     before_s: float | None = None
     """Round trip before the fault."""
     now_s: float | None = None
+    measured: bool = True
+    """Whether the node can measure round trips; those of kind reference cannot."""
     asked: bool = True
     """Whether the node could be asked at all."""
 
     @property
     def applied(self) -> bool:
         """Whether it is as wanted."""
-        return self.asked and self.wanted == self.actual
+        return self.asked and self.wanted == self.actual and not self.astray.shaped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +71,16 @@ def report(lab: Lab) -> FaultReport:
     state, names = lab.faults.state(), lab.spec.node_names
     wanted = wanted_edges(state.faults, names)
     states = lab.runtime.node_states()
-    hands = lab.faults.hands
+    hands, kernel = lab.faults.hands, state.kernel or NO_KERNEL
     askable = {name for name, one in states.items() if one is NodeState.RUNNING}
     alive = {name for name, one in states.items() if one in (NodeState.RUNNING, NodeState.PAUSED)}
     concerned = sorted(({a for a, _ in wanted} | set(state.actual) | state.unsure) & alive)
-    told = dict(zip(concerned, lab.faults.each(lambda name: _ask(lab, name, name in askable), concerned), strict=True))
+    closed = pairs(edge for edge, one in wanted.items() if one.blocked)
+
+    def ask(name: str) -> Answer:
+        return _ask(lab, name, mute(name, names, closed, askable)) if name in askable else NO_ANSWER
+
+    told = dict(zip(concerned, at_once(ask, concerned), strict=True))
     edges = []
     for a in concerned:
         conditions, links, asked = told[a]
@@ -75,17 +89,23 @@ def report(lab: Lab) -> FaultReport:
             if edge not in wanted and b not in conditions:
                 continue
             link = links.get(b)
-            one = wanted.get(edge, Conditions())
+            one, found = wanted.get(edge, NOTHING), conditions.get(b, Told())
+            by_kernel = kernel.can(one) if one.shaped else found.traffic.shaped
+            blocked, shaped = Conditions(blocked=found.blocked), found.traffic if by_kernel else found.shaper
+            if by_kernel and tc.agrees(one, shaped):
+                shaped = dataclasses.replace(one, blocked=None)  # tc rounds
             edges.append(
                 EdgeReport(
                     a=a,
                     b=b,
                     wanted=_plain(one),
-                    actual=_plain(conditions.get(b, Conditions())),
-                    how=hands.how(one if one.blocked or one.shaped else conditions.get(b, Conditions())),
+                    actual=_plain(blocked.over(shaped)),
+                    astray=_plain(found.shaper if by_kernel else found.traffic),
+                    how=hands.how(one.blocked or found.blocked, by_kernel),
                     connected=link is not None and link.connected,
                     before_s=state.before.get(f"{a}>{b}"),
                     now_s=link.round_trip_s if link is not None and link.round_trip_s else None,
+                    measured=lab.spec.node(a).reference is None,
                     asked=asked,
                 )
             )
@@ -111,6 +131,7 @@ def report_to_json(found: FaultReport) -> dict[str, Any]:
                 "actual": str(edge.actual) if edge.asked else None,
                 "applied": edge.applied,
                 "how": edge.how,
+                "also": str(edge.astray) if edge.astray.shaped else None,
                 "connected": edge.connected,
                 "round_trip_before_s": edge.before_s,
                 "round_trip_s": edge.now_s,
@@ -121,32 +142,53 @@ def report_to_json(found: FaultReport) -> dict[str, Any]:
     }
 
 
-Answer = tuple[dict[str, Conditions], dict[str, pb.LinkState], bool]
-"""Conditions by peer, connections by peer, and whether the node could be asked."""
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What is done to one direction, as those say who do it."""
+
+    blocked: bool = False
+    traffic: Conditions = NOTHING
+    shaper: Conditions = NOTHING
 
 
-def _ask(lab: Lab, name: str, running: bool) -> Answer:
+Answer = tuple[dict[str, Told], dict[str, pb.LinkState], bool]
+"""What is done by peer, connections by peer, and whether the node could be asked."""
+NO_ANSWER: Answer = ({}, {}, False)
+
+
+def _ask(lab: Lab, name: str, mute: Collection[str]) -> Answer:
     hands, names = lab.faults.hands, {bytes(node.id): node.name for node in lab.spec.nodes}
     try:
-        blocked = set() if hands.blocking_shapes or not running else hands.blocked(name)
-        ours = running and lab.spec.node(name).reference is None
-        links = lab[name].control.link_conditions(probe_s=PROBE_S) if ours else []
-    except (ControlError, OrchestratorError):
-        return {}, {}, False
+        in_network = {} if hands.blocking_shapes else hands.in_network(name)
+        links = _links(lab, name, mute)
+    except FAILURES:  # it, or the engine, stops just now
+        return NO_ANSWER
     by_peer = {names[link.conditions.node_id]: link for link in links if link.conditions.node_id in names}
     found = {}
-    for peer in by_peer.keys() | blocked:
-        told = by_peer[peer].conditions if peer in by_peer else pb.LinkConditions()
-        one = Conditions(
-            delay_s=told.delay_s or None,
-            jitter_s=told.jitter_s or None,
-            loss=told.loss or None,
-            rate_bps=told.rate_bps or None,
-            blocked=told.blocked or peer in blocked or None,
+    for peer in by_peer.keys() | in_network.keys():
+        own = by_peer[peer].conditions if peer in by_peer else pb.LinkConditions()
+        traffic = in_network.get(peer, NOTHING)
+        one = Told(
+            blocked=own.blocked or bool(traffic.blocked),
+            traffic=dataclasses.replace(traffic, blocked=None),
+            shaper=Conditions(
+                delay_s=own.delay_s or None,
+                jitter_s=own.jitter_s or None,
+                loss=own.loss or None,
+                rate_bps=own.rate_bps or None,
+            ),
         )
-        if one.blocked or one.shaped:
+        if one != Told():
             found[peer] = one
-    return found, by_peer, running
+    return found, by_peer, True
+
+
+def _links(lab: Lab, name: str, mute: Collection[str]) -> list[pb.LinkState]:
+    """A node's connections; of kind reference without their round trips."""
+    if lab.spec.node(name).reference is None:
+        return round_trips(lab, name, PROBE_S, mute)
+    peers = lab[name].control.peers()
+    return [pb.LinkState(conditions=pb.LinkConditions(node_id=peer.node_id), connected=True) for peer in peers]
 
 
 def _plain(one: Conditions) -> Conditions:

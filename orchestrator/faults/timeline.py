@@ -33,6 +33,8 @@ class Act:
     verb: Verb
     name: str
     """Of the entry."""
+    numbered: bool = False
+    """Of churn: every death is a fault of its own, with a number after the name."""
     fault: Fault | None = None
     nodes: tuple[str, ...] = ()
 
@@ -66,8 +68,8 @@ def churn_acts(churn: Churn, *, name: str, at_s: float, seed: int | str) -> list
     """Deaths and returns, in order of time."""
     acts = []
     for step in schedule(churn, seed=seed):
-        acts.append(Act(at_s=at_s + step.at_s, verb="kill", name=name, nodes=(step.node,)))
-        acts.append(Act(at_s=at_s + step.until_s, verb="start", name=name, nodes=(step.node,)))
+        acts.append(Act(at_s=at_s + step.at_s, verb="kill", name=name, nodes=(step.node,), numbered=True))
+        acts.append(Act(at_s=at_s + step.until_s, verb="start", name=name, nodes=(step.node,), numbered=True))
     return sorted(acts, key=lambda act: (act.at_s, act.verb == "kill"))
 
 

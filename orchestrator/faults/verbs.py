@@ -10,8 +10,14 @@ Each applies at once and ends with its block, also when the block fails; what wa
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from orchestrator.faults.control import ActiveFault, Faults, Selectors
 from orchestrator.faults.model import Direction
+from orchestrator.faults.rehearsal import Rehearsal
+
+if TYPE_CHECKING:
+    from orchestrator.lab import Lab
 
 
 class FaultVerbs:
@@ -22,6 +28,10 @@ class FaultVerbs:
     def partition(self, *groups: Selectors, name: str = "", silent: bool = False) -> ActiveFault:
         """Let nothing pass between groups of nodes, see :meth:`Faults.partition`."""
         return self.faults.partition(*groups, name=name, silent=silent)
+
+    def random_partition(self, *, seed: int | None = None, name: str = "", silent: bool = False) -> ActiveFault:
+        """Let nothing pass between two random halves, see :meth:`Faults.random_partition`."""
+        return self.faults.random_partition(seed=seed, name=name, silent=silent)
 
     def cut(self, a: str, b: str, *, name: str = "", silent: bool = False) -> ActiveFault:
         """Let nothing pass between two nodes, see :meth:`Faults.cut`."""
@@ -52,12 +62,16 @@ class FaultVerbs:
         )
 
     def slow_motion(self, delay_s: float) -> ActiveFault:
-        """Let every node wait before it sends anything."""
+        """Let every node wait before it sends anything; inside another one this one holds."""
         return self.faults.slow_motion(delay_s)
 
     def paused(self, nodes: Selectors, *, name: str = "") -> ActiveFault:
         """Freeze nodes."""
         return self.faults.paused(nodes, name=name)
+
+    def rehearsal(self) -> Rehearsal:
+        """Faults that say what they would do, in :attr:`Rehearsal.lines`, and do nothing; for one verb."""
+        return Rehearsal(cast("Lab", self))
 
     def heal(self) -> list[str]:
         """Take all faults back; the names of what there was. The lab file's own conditions stay."""

@@ -6,17 +6,20 @@ asked for.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import random
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from orchestrator.errors import LabFileError
 from orchestrator.faults.model import Conditions, Fault
 
 Edge = tuple[str, str]
 """From whom to whom."""
-Action = Literal["unpause", "block", "shape", "pause"]
+Action = Literal["unpause", "network", "shape", "pause"]
+ORDER: tuple[Action, ...] = get_args(Action)
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,18 @@ class NodeFaults:
     blocked: frozenset[str] = frozenset()
     """Peers that get nothing from it."""
     shaped: Mapping[str, Conditions] = field(default_factory=dict)
-    """By peer."""
+    """By peer: what its own shaper does."""
     paused: bool = False
+    traffic: Mapping[str, Conditions] = field(default_factory=dict)
+    """By peer: what the kernel's traffic control does in its network. No peer is here and in :attr:`shaped`."""
 
     def __bool__(self) -> bool:
-        return bool(self.blocked or self.shaped or self.paused)
+        return bool(self.blocked or self.shaped or self.paused or self.traffic)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do on one node. `block` and `shape` bring it to all that is wanted there at once."""
+    """One thing to do on one node. `network` (routes, traffic control) and `shape` bring it to all that is wanted."""
 
     node: str
     action: Action
@@ -57,21 +62,29 @@ def wanted_edges(faults: Iterable[Fault], names: Sequence[str]) -> dict[Edge, Co
         else:
             continue
         for edge in touched:
-            edges[edge] = conditions.over(edges.get(edge, Conditions()))
+            edges[edge] = conditions.over(edges[edge]) if edge in edges else conditions
     return {edge: one for edge, one in edges.items() if one.blocked or one.shaped}
 
 
-def wanted_nodes(faults: Sequence[Fault], names: Sequence[str]) -> dict[str, NodeFaults]:
-    """What each node is to do; nodes that nothing is wanted of are left out."""
+def wanted_nodes(
+    faults: Sequence[Fault], names: Sequence[str], by_kernel: Callable[[Conditions], bool] = lambda one: False
+) -> dict[str, NodeFaults]:
+    """What each node is to do; nodes that nothing is wanted of are left out.
+
+    Args:
+        by_kernel: whether the kernel's traffic control makes these conditions, and not the node's shaper.
+    """
     blocked: dict[str, set[str]] = {name: set() for name in names}
     shaped: dict[str, dict[str, Conditions]] = {name: {} for name in names}
+    traffic: dict[str, dict[str, Conditions]] = {name: {} for name in names}
     for (a, b), conditions in wanted_edges(faults, names).items():
         if conditions.blocked:
             blocked[a].add(b)
         if conditions.shaped:
-            shaped[a][b] = Conditions(**{**vars(conditions), "blocked": None})
+            one = dataclasses.replace(conditions, blocked=None) if conditions.blocked is not None else conditions
+            (traffic if by_kernel(one) else shaped)[a][b] = one
     paused = {name for fault in faults if fault.kind == "pause" for name in fault.nodes}
-    found = {name: NodeFaults(frozenset(blocked[name]), shaped[name], name in paused) for name in names}
+    found = {name: NodeFaults(frozenset(blocked[name]), shaped[name], name in paused, traffic[name]) for name in names}
     return {name: node for name, node in found.items() if node}
 
 
@@ -92,17 +105,17 @@ def plan(
     for name in sorted(actual.keys() | wanted.keys() | set(unsure)):
         was, will, all_of_it = actual.get(name, NodeFaults()), wanted.get(name, NodeFaults()), name in unsure
         blocks = all_of_it or was.blocked != will.blocked
+        limits = all_of_it or dict(was.traffic) != dict(will.traffic)
         shapes = all_of_it or dict(was.shaped) != dict(will.shaped)
         if (was.paused or all_of_it) and not will.paused:
             steps.append(Step(name, "unpause", will))
-        if blocks and not blocking_shapes:
-            steps.append(Step(name, "block", will))
+        if (blocks or limits) and not blocking_shapes:
+            steps.append(Step(name, "network", will))
         if shapes or (blocks and blocking_shapes):
             steps.append(Step(name, "shape", will))
         if will.paused and (all_of_it or not was.paused):
             steps.append(Step(name, "pause", will))
-    order = ("unpause", "block", "shape", "pause")
-    return sorted(steps, key=lambda step: order.index(step.action))
+    return sorted(steps, key=lambda step: ORDER.index(step.action))
 
 
 def complete_groups(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -123,9 +136,43 @@ def complete_groups(groups: Sequence[Sequence[str]], names: Sequence[str]) -> tu
     return complete
 
 
+def random_halves(
+    names: Sequence[str], running: Collection[str], *, seed: int | str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All nodes in two groups, in which as many run, give or take one; the same with the same seed.
+
+    Raises:
+        LabFileError: fewer than two run.
+    """
+    here, away = [name for name in names if name in running], [name for name in names if name not in running]
+    if len(here) < 2:
+        raise LabFileError("a partition needs two nodes that run", hint="lab status")
+    rng = random.Random(f"{seed}/partition")  # noqa: S311  -- repeatable on purpose
+    rng.shuffle(here)
+    rng.shuffle(away)
+    dealt = here + away
+    one, other = set(dealt[::2]), set(dealt[1::2])
+    return tuple(name for name in names if name in one), tuple(name for name in names if name in other)
+
+
 def pairs(edges: Iterable[Edge]) -> set[frozenset[str]]:
     """Links, whatever their direction."""
     return {frozenset(edge) for edge in edges}
+
+
+def mute(name: str, names: Iterable[str], blocked: Collection[frozenset[str]], running: Collection[str]) -> set[str]:
+    """Nodes of which one node can get no answer.
+
+    Args:
+        blocked: links through which nothing passes.
+        running: nodes that are neither frozen nor dead.
+    """
+    return {peer for peer in names if peer not in running or frozenset((name, peer)) in blocked}
+
+
+def blocked_pairs(wanted: Mapping[str, NodeFaults]) -> set[frozenset[str]]:
+    """Links through which nothing is to pass, at least in one direction."""
+    return {frozenset((name, peer)) for name, node in wanted.items() for peer in node.blocked}
 
 
 def _between(groups: Sequence[Sequence[str]]) -> list[Edge]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,17 +23,31 @@ class LabFactory:
 
     Attributes:
         labs: those that were started.
+        failed: gets a lab that does not come up, while there is something to look at: before it is removed.
     """
 
-    def __init__(self, *, runtime: str, state_root: Path, directory: Path, worker: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        runtime: str,
+        state_root: Path,
+        directory: Path,
+        worker: str = "",
+        started: Callable[[Lab], object] = lambda lab: None,
+        failed: Callable[[Lab], None] = lambda lab: None,
+    ) -> None:
         """
         Args:
             runtime: of labs that do not say theirs.
             state_root: where labs are remembered; one of this test alone.
             directory: where lab files are looked for first, then the working directory.
             worker: of pytest-xdist, such as `gw0`.
+            started: gets each lab that was started.
+            failed: gets each that does not come up, before it is removed.
         """
         self.labs: list[Lab] = []
+        self.failed = failed
+        self._started = started
         self._runtime, self._state_root, self._directory, self._worker = runtime, state_root, directory, worker
 
     def __call__(
@@ -68,9 +83,15 @@ class LabFactory:
         else:
             if nodes is not None or name or options or seed != DEFAULT_SEED:
                 raise LabFileError("nodes, name, seed and other options are for a topology", hint="topology='ring'")
-            spec = source if isinstance(source, LabSpec) else resolve(self._find(source or DEFAULT_SOURCE))
-        lab = Lab.up(self._named_apart(spec), runtime=runtime or self._runtime, state_root=self._state_root)
+            spec = source if isinstance(source, LabSpec) else resolve(beside(self._directory, source or DEFAULT_SOURCE))
+        lab = Lab.up(
+            self._named_apart(spec),
+            runtime=runtime or self._runtime,
+            state_root=self._state_root,
+            on_failure=self.failed,
+        )
         self.labs.append(lab)
+        self._started(lab)
         return lab
 
     def __enter__(self) -> Self:
@@ -86,10 +107,6 @@ class LabFactory:
         if failures:
             raise failures[0]
 
-    def _find(self, source: str | Path) -> str | Path:
-        beside = self._directory / source
-        return beside if beside.is_file() else source
-
     def _named_apart(self, spec: LabSpec) -> LabSpec:
         """The same lab, keys included, under a name that no other worker and no other lab of this test has."""
         same = [lab.spec.name for lab in self.labs]
@@ -100,6 +117,12 @@ class LabFactory:
                 break
             name = _append(spec.name, f"{suffix}-{number}")
         return dataclasses.replace(spec, name=name)
+
+
+def beside(directory: Path, source: str | Path) -> str | Path:
+    """The file that is meant if there is one in the test's directory, else what was said."""
+    file = directory / source
+    return file if file.is_file() else source
 
 
 def _append(name: str, suffix: str) -> str:

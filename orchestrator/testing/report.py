@@ -12,6 +12,7 @@ from node.errors import LabError
 from node.events import NodeEvent
 from orchestrator.lab import Lab
 from orchestrator.node_handle import NodeHandle
+from orchestrator.testing.since import counts
 
 LOG_LINES = 25
 """Of each node."""
@@ -38,25 +39,29 @@ def report_on(labs: Sequence[Lab], dumps: Path | None, test: str) -> list[Sectio
     """
     found: list[Section] = []
     for lab in labs:
-        nodes = lab.nodes[:MAX_NODES]
+        try:
+            nodes = lab.nodes[:MAX_NODES]
+        except LabError as error:  # the way to all of them is gone
+            nodes = []
+            found.append((f"lab {lab.spec.name}", f"its nodes cannot be asked: {error}"))
         with ThreadPoolExecutor(WORKERS) as pool:
             for sections in pool.map(lambda node, lab=lab: _of_node(lab, node), nodes):
                 found += sections
-        if len(lab.nodes) > MAX_NODES:
-            found.append((f"lab {lab.spec.name}", f"... and {len(lab.nodes) - MAX_NODES} nodes more"))
+        if nodes and len(lab.spec.nodes) > MAX_NODES:
+            found.append((f"lab {lab.spec.name}", f"... and {len(lab.spec.nodes) - MAX_NODES} nodes more"))
         if dumps is not None:
             found += _dump(lab, dumps / re.sub(r"[^\w.-]+", "_", test)[-MAX_TEST_CHARS:] / lab.spec.name)
     return found
 
 
 def last_events(node: NodeHandle, names: Mapping[str, str] | None = None, *, limit: int = EVENTS) -> str:
-    """The last events of a node, one a line; if it does not answer, that.
+    """The last events of a node in this test, one a line; if it does not answer, that.
 
     Args:
         names: of nodes by their ids in hex.
     """
     try:
-        events = node.control.history()
+        events = [event for event in node.control.history() if counts(node, event)]
     except LabError as error:
         return f"(it does not tell: {error})"
     begun = events[0].mono_s if events else 0.0

@@ -22,13 +22,17 @@ from typing import Self
 
 import yaml
 
-from orchestrator.errors import DeliveryFailed, LabFileError, OrchestratorError
+from node.errors import LabError
+from orchestrator.errors import DeliveryFailed, LabFileError, OrchestratorError, UnknownNode
 from orchestrator.lab import Lab
+from orchestrator.names import select_nodes
 from orchestrator.source import resolve
 from orchestrator.spec import LabSpec
-from orchestrator.testing import expect
+from orchestrator.testing import expect, lab_text
 
 STEPS_KEY = "x-steps"
+STEP_FAILED = 1
+"""Exit code."""
 ARRIVES_WITHIN_S = 5.0
 LOST_AFTER_S = 0.4
 """How long to wait for a message that must not come; one over three hops takes 0.01 s."""
@@ -62,11 +66,26 @@ class Step:
     def __str__(self) -> str:
         return " ".join((self.verb, *self.nodes))
 
+    def check(self, spec: LabSpec) -> None:
+        """Whether a lab has the nodes.
+
+        Raises:
+            LabFileError: it does not.
+        """
+        try:
+            for name in self.nodes:
+                if self.verb in _OF_GROUPS:
+                    select_nodes(spec.nodes, [name])
+                else:
+                    spec.node(name)
+        except UnknownNode as error:
+            raise LabFileError(f"step {str(self)!r}: {error}", hint=error.hint) from None
+
     def play(self, lab: Lab) -> None:
         """Do it, and wait until it is done.
 
         Raises:
-            OrchestratorError, AssertionError: it fails.
+            LabError, AssertionError: it fails.
         """
         _VERBS[self.verb][1](lab, *self.nodes)
 
@@ -96,29 +115,30 @@ _VERBS: dict[str, tuple[int, Callable[..., object]]] = {
     "lose": (2, _lose),
 }
 """How many names each takes, and what it does."""
+_OF_GROUPS = {"partition"}
+"""Verbs whose names are selectors of several nodes."""
 
 
 def save(path: Path, spec: LabSpec, steps: Sequence[Step]) -> None:
-    """Write a scenario; the nodes have the same keys when it is played."""
-    document = {
-        "apiVersion": "lab/v1",
-        "name": spec.name,
-        "seed": spec.seed,
-        "nodes": {name: {} for name in spec.node_names},
-        "links": [{"endpoints": [link.a, link.b]} for link in spec.links],
-        STEPS_KEY: [str(step) for step in steps],
-    }
-    path.write_text(HEADER.format(path=path.name) + yaml.safe_dump(document, sort_keys=False))
+    """Write a scenario; the lab is the same when it is played, keys, addresses and conditions of links included.
+
+    Raises:
+        LabFileError: a lab file cannot say what the lab has, see :func:`orchestrator.testing.lab_text.write`.
+    """
+    lab_text.write(path, spec, header=HEADER.format(path=path.name), more={STEPS_KEY: [str(step) for step in steps]})
 
 
 def load(path: Path) -> tuple[LabSpec, list[Step]]:
     """Read a scenario.
 
     Raises:
-        LabFileError: the lab or a step makes no sense.
+        LabFileError: the lab or a step makes no sense, or there is no such node.
     """
     spec = resolve(path)
-    return spec, [Step.parse(str(text)) for text in yaml.safe_load(path.read_text()).get(STEPS_KEY) or ()]
+    steps = [Step.parse(str(text)) for text in yaml.safe_load(path.read_text()).get(STEPS_KEY) or ()]
+    for step in steps:
+        step.check(spec)
+    return spec, steps
 
 
 def replay(
@@ -130,8 +150,11 @@ def replay(
 ) -> None:
     """Start the lab of a scenario, go through its steps, and take it down.
 
+    Args:
+        report: gets a line for each step, before it is played, and no others.
+
     Raises:
-        OrchestratorError, AssertionError: of the step that fails.
+        LabError, AssertionError: of the step that fails.
     """
     spec, steps = load(path)
     with tempfile.TemporaryDirectory() as root, lab.up(spec, runtime=runtime, state_root=Path(root)) as running:
@@ -141,18 +164,25 @@ def replay(
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Play a scenario: 0 if all steps hold, 1 if one does not, and as `lab` has it if the lab does not come up."""
+    """Play a scenario: 0 if all steps hold, 1 if one fails, and as `lab` has it if it cannot be read or come up."""
     parser = argparse.ArgumentParser(prog="python -m orchestrator.testing.scenario", description="Play a scenario.")
     parser.add_argument("file", type=Path)
     parser.add_argument("--runtime", default="auto", choices=("auto", "docker", "process"))
     arguments = parser.parse_args(argv)
+    begun: list[str] = []
+
+    def report(line: str) -> None:
+        begun.append(line)
+        print(line)
+
     try:
-        replay(arguments.file, runtime=arguments.runtime, report=print)
-    except AssertionError as error:
+        replay(arguments.file, runtime=arguments.runtime, report=report)
+    except (LabError, AssertionError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OrchestratorError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if begun or not isinstance(error, OrchestratorError):
+            return STEP_FAILED
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
         return error.exit_code
     print("all steps hold")
     return 0

@@ -31,7 +31,7 @@ class StreamReader(Generic[T]):
         except ControlError as error:  # the node went away
             self._items.put(error)
         else:
-            self._items.put(Ended())
+            self._items.put(Ended("its stream ended"))
 
     def next(self, deadline: float) -> T | None:
         """The next item, or None if the deadline (of the monotonic clock) passes first. What is there comes at once.

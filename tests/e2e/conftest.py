@@ -6,8 +6,10 @@ each node when a test fails, are those of the plugin that users have (orchestrat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Set
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,6 +17,7 @@ from orchestrator import labels
 from orchestrator.engine import Engine, engine_required
 from orchestrator.errors import RuntimeUnavailable
 from orchestrator.lab import Lab
+from orchestrator.state import STATE_VARIABLE
 from orchestrator.testing.plugin import LABS
 from tests.e2e.shell import Shell
 
@@ -23,35 +26,78 @@ __all__ = ["LABS", "Factory", "in_containers"]
 Factory = Callable[..., Lab]
 """Of the fixture `lab_factory`."""
 
+LABLESS_GONE_AFTER_S = 30.0
+"""A doctor's helper ends after 20 s at the latest (orchestrator.doctor.kernel) and is removed."""
+POLL_S = 0.2
+
 in_containers: set[str] = set()
 """Tests that had a lab, or a node, in containers."""
 
 
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine | None]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine | None]:
     """The container engine; None where none answers and none is required. Nothing of ours may be left in it."""
-    try:
-        found = Engine()
-    except RuntimeUnavailable as error:
-        if engine_required():
-            pytest.fail(f"LAB_REQUIRE_DOCKER is set: {error}")
-        yield None
-        return
-    before = _ours(found)
-    yield found
-    left = _ours(found) - before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(STATE_VARIABLE, raising=False)  # all labs are remembered below the directory of this run
+        try:
+            found = Engine()
+        except RuntimeUnavailable as error:
+            if engine_required():
+                pytest.fail(f"LAB_REQUIRE_DOCKER is set: {error}")
+            yield None
+            return
+        before = set(_things(found))
+        yield found
+    base = tmp_path_factory.getbasetemp()
+    deadline = time.monotonic() + LABLESS_GONE_AFTER_S
+    while (left := left_behind(_things(found), before, base)).labless and time.monotonic() < deadline:
+        time.sleep(POLL_S)
     found.close()
-    assert not left, f"left behind in the engine: {sorted(left)}"
+    assert left == LeftBehind([], []), f"left behind in the engine: {left}"
 
 
-def _ours(engine: Engine) -> set[str]:
-    """Containers, networks and volumes with our labels."""
-    mark = labels.filters()
+class LeftBehind(NamedTuple):
+    """Names of things in the engine that a run has left."""
+
+    of_labs: list[str]
+    labless: list[str]
+
+
+def left_behind(things: Mapping[str, Mapping[str, str]], before: Set[str], base: Path) -> LeftBehind:
+    """What of all that carries our labels this run has made.
+
+    Everything of a lab or of a chapter (containers, gateway, helpers, networks) says where its lab is remembered, and
+    the labs of this run are remembered below its own directory: those of other people, who may start and end theirs
+    on the same engine at any time, are not. What belongs to no lab, such as a doctor's helper or a Compose project,
+    does not say whose it is: all of it counts that was not there before. The caller gives it the time after which a
+    doctor's helper of somebody else is gone; what is still there then is a leak, whoever's.
+
+    Args:
+        things: their labels, by name.
+        before: names of those that were there when the run began.
+        base: the directory of this run.
+    """
+    found = LeftBehind([], [])
+    for name, carried in sorted(things.items()):
+        place = carried.get(labels.STATE_DIR)
+        if name in before:
+            continue
+        if place is None:
+            found.labless.append(name)
+        elif Path(place).is_relative_to(base):
+            found.of_labs.append(name)
+    return found
+
+
+def _things(engine: Engine) -> dict[str, Mapping[str, str]]:
+    """Labels of containers, networks and volumes that carry ours, by name."""
+    mark = {"label": labels.KIND}
     client = engine.client
     containers = client.containers.list(all=True, filters=mark, ignore_removed=True)
-    return {str(thing.name) for thing in [*containers, *client.networks.list(filters=mark)]} | {
-        str(volume.name) for volume in client.volumes.list(filters=mark)
-    }
+    things: dict[str, Mapping[str, str]] = {str(container.name): container.labels for container in containers}
+    for thing in [*client.networks.list(filters=mark), *client.volumes.list(filters=mark)]:
+        things[str(thing.name)] = thing.attrs["Labels"]
+    return things
 
 
 @pytest.fixture(scope="session")

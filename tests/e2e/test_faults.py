@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from orchestrator import labels
 from orchestrator.docker_runtime import DockerRuntime
 from orchestrator.engine import Engine
 from orchestrator.errors import DeliveryFailed, OrchestratorError
+from orchestrator.faults.store import FILE
 from orchestrator.lab import Lab
+from orchestrator.state import STATE_VARIABLE
 from orchestrator.topology import make_spec
 from tests.e2e.conftest import LABS, in_containers
 from tests.e2e.shell import Shell
@@ -29,6 +32,11 @@ CAP_NET_ADMIN = 12
 READY_TIMEOUT_S = 30.0
 UNTOUCHED_MOST_S = 0.15
 """A round trip between two nodes that no fault is about, on a machine that is busy with other containers."""
+POLL_S = 0.002
+ATTEMPTS = 5
+"""To meet a command half-way: some of it takes a tenth of a second."""
+
+Words = tuple[str, ...]
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +56,12 @@ def lab(shared_lab: Lab, request: pytest.FixtureRequest) -> Iterator[Lab]:
     shared_lab.wait_ready(timeout_s=READY_TIMEOUT_S)
 
 
-def routes(lab: Lab) -> dict[str, str]:
-    """Blackhole routes of each node, whoever made them; as it sees them itself, without any capability."""
-    show = ["ip", "route", "show", "type", "blackhole"]
+def routes(lab: Lab, names: Collection[str] = ()) -> dict[str, str]:
+    """Blackhole routes of these nodes, or all, whoever made them; as they see them, without any capability."""
+    show, nodes = ["ip", "route", "show", "type", "blackhole"], [lab.spec.node(name) for name in names]
     with ThreadPoolExecutor(4) as pool:
-        texts = pool.map(lambda node: lab.runtime.execute(node, show)[1].strip(), lab.spec.nodes)
-        return {node.name: text for node, text in zip(lab.spec.nodes, texts, strict=True) if text}
+        texts = pool.map(lambda node: lab.runtime.execute(node, show)[1].strip(), nodes or lab.spec.nodes)
+        return {node.name: text for node, text in zip(nodes or lab.spec.nodes, texts, strict=True) if text}
 
 
 def helpers(engine: Engine) -> list[str]:
@@ -111,43 +119,100 @@ def test_slow_motion_and_pause(lab: Lab) -> None:
     assert lab.send("alice", "bob", b"x").payload == b"x"
 
 
-def test_nothing_is_left_of_a_partition_whose_maker_was_killed(
-    docker_engine: Engine, tmp_path: Path, request: pytest.FixtureRequest
+def test_who_is_frozen_during_a_cut_is_apart_when_it_goes_on(lab: Lab) -> None:
+    """What the other end says of it does not get through the cut, so it has to be told itself."""
+
+    def connected(a: str, b: str) -> bool:
+        return lab.spec.node(b).id in {peer.node_id for peer in lab[a].control.peers()}
+
+    frozen = lab.paused("n01")
+    with lab.cut("alice", "n01"):
+        assert not connected("alice", "n01")
+        frozen.end()
+        assert not connected("n01", "alice")
+        assert connected("n01", "n02")
+    assert connected("n01", "alice")
+    assert connected("alice", "n01")
+
+
+CUT, HEAL = ("cut", "alice", "n01"), ("heal",)
+TOLD = {"alice", "n01"}
+"""Whom that cut is about."""
+
+
+def written(lab: Lab, engine: Engine) -> bool:
+    return lab.faults.state().unsure == TOLD and not helpers(engine)
+
+
+def helped(lab: Lab, engine: Engine) -> bool:
+    return bool(helpers(engine)) and lab.faults.state().unsure == TOLD
+
+
+def routed(lab: Lab, engine: Engine) -> bool:
+    return bool(routes(lab, TOLD))
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "moment"),
+    [((), CUT, written), ((), CUT, helped), ((), CUT, routed), (CUT, HEAL, helped)],
+    ids=["when it is written", "while a helper is at work", "when a route is there", "while it is healed"],
+)
+def test_nothing_is_left_of_a_cut_whose_maker_was_killed(
+    lab: Lab,
+    docker_engine: Engine,
+    tmp_path: Path,
+    before: Words,
+    command: Words,
+    moment: Callable[[Lab, Engine], bool],
 ) -> None:
-    in_containers.add(request.node.nodeid)
-    shell = Shell(tmp_path, LAB_UP_RUNTIME="docker")
+    shell = Shell(tmp_path, **{STATE_VARIABLE: str(lab.state.root)})
+    link = next(link for link in lab.spec.links if not TOLD & {link.a, link.b})
+    drops_before = len(lab[link.a].control.history(Kind.DROP))
+    with Untouched(lab, link.a, link.b) as untouched:
+        for _ in range(ATTEMPTS):
+            if before:
+                done = shell(*before)
+                assert done.returncode == 0, done.stderr
+            if killed_at(shell.start(*command), lambda: moment(lab, docker_engine)):
+                break
+            lab.heal()
+        else:
+            pytest.fail("the command was over before that moment, every time")
+        # As the next one finds it.
+        assert moment(lab, docker_engine)
+        assert [fault.kind for fault in lab.faults.state().faults] == ([] if command == HEAL else ["cut"])
+        assert (lab.state.directory / FILE).exists()
+        healed = shell("heal")
+        assert healed.returncode == 0, healed.stderr
+        assert command == HEAL or "healed: cut-1" in healed.stderr
+    assert routes(lab) == {}
+    assert helpers(docker_engine) == []
+    assert not (lab.state.directory / FILE).exists()
+    assert untouched.samples > 5
+    assert untouched.longest_s < UNTOUCHED_MOST_S
+    assert len(lab[link.a].control.history(Kind.DROP)) == drops_before
+    lab.wait_ready(timeout_s=READY_TIMEOUT_S)
+    assert lab.send("alice", "bob", b"after").payload == b"after"
+
+
+def killed_at(process: subprocess.Popen[str], moment: Callable[[], bool]) -> bool:
+    """Kill a command at a moment; whether that came before its end."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
     try:
-        done = shell("up", "--nodes", "6", "--name", "e2e-faults-killed", "--no-send")
-        assert done.returncode == 0, done.stderr
-        lab = Lab.open("e2e-faults-killed", state_root=tmp_path / ".lab")
-        request.node.stash[LABS] = [lab]
-        drops_before = len(lab["n04"].control.history(Kind.DROP))
-        with Untouched(lab, "n04", "bob") as untouched:
-            command = shell.start("cut", "alice", "n01")
-            state = tmp_path / ".lab" / "e2e-faults-killed" / "faults.json"
-            deadline = time.monotonic() + READY_TIMEOUT_S
-            while not state.exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.002)
-            # What is wanted is written, and something of it is being done.
-            command.send_signal(signal.SIGKILL)
-            assert command.wait() == -signal.SIGKILL
-            assert command.stdout is not None
-            command.stdout.close()
-            healed = shell("heal")
-            assert healed.returncode == 0, healed.stderr
-            assert "cut-1" in healed.stderr
-        assert routes(lab) == {}
-        assert helpers(docker_engine) == []
-        assert not state.exists()
-        assert untouched.samples > 5
-        assert untouched.longest_s < UNTOUCHED_MOST_S
-        assert len(lab["n04"].control.history(Kind.DROP)) == drops_before
-        lab.wait_ready(timeout_s=READY_TIMEOUT_S)
-        assert lab.send("alice", "bob", b"after").payload == b"after"
-        lab.close()
+        while process.poll() is None:
+            assert time.monotonic() < deadline
+            if moment():
+                process.send_signal(signal.SIGSTOP)
+                if moment():  # it had not gone on since we looked
+                    return True
+                process.send_signal(signal.SIGCONT)
+            time.sleep(POLL_S)
+        return False
     finally:
-        shell("down", "--all")
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 class Untouched:

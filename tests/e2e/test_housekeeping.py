@@ -76,6 +76,8 @@ def test_two_labs_of_one_name_and_one_that_expires(shell: Shell, tmp_path: Path,
         assert listed[ids[shell]]["expires"] == ""
         assert listed[ids[shell]]["where"] == "here"
         assert listed[ids[other]]["expires"].endswith("Z")
+        assert (listed[ids[other]]["expired"], listed[ids[shell]]["expired"]) == (True, False)
+        assert listed[ids[shell]]["created"] < listed[ids[other]]["created"]
         assert listed[ids[other]]["where"] == str(other.directory / ".lab" / name)
         assert listed[ids[shell]]["owner"] == listed[ids[other]]["owner"] != ""
         # It is over by now: a lab takes longer to start.
@@ -86,7 +88,9 @@ def test_two_labs_of_one_name_and_one_that_expires(shell: Shell, tmp_path: Path,
         assert len(_objects(docker_engine, ids[other])) == 6
         smoked = json.loads(shell("smoke", "raw", "--lab", name, "--msgcount", "5", "--json").stdout)
         assert smoked["passed"] is True
-        assert other("down").returncode == 0
+        removed = json.loads(shell("down", ids[other], "--json").stdout)["removed"][ids[other]]
+        assert f"directory {other.directory / '.lab' / name}" in removed
+        assert not (other.directory / ".lab").exists()
         assert _objects(docker_engine, ids[other]) == []
         assert shell("status", name).returncode == 0
     finally:
@@ -105,11 +109,16 @@ def test_gc_removes_what_expired(shell: Shell, docker_engine: Engine) -> None:
     up = shell("up", "line3", "--name", "brief", "--no-send", "--expires", "1s")
     assert up.returncode == 0, up.stderr
     lab_id = StateDir("brief", shell.directory / ".lab").lab_id
-    collected = shell("gc", "--json")
+    assert "any lab gc removes it" in shell("status", "brief").stderr
+    # Only ours: other people's labs on this engine are theirs, expired or not.
+    collected = shell("gc", lab_id, "--json")
     assert collected.stdout, collected.stderr
-    leftover = next(row for row in json.loads(collected.stdout)["leftovers"] if row["id"] == lab_id)
+    [leftover] = json.loads(collected.stdout)["leftovers"]
+    assert leftover["id"] == lab_id
     assert leftover["reason"].startswith("expired")
-    assert len(leftover["removed"]) == 6
+    assert len(leftover["removed"]) == 7
+    assert f"directory {shell.directory / '.lab' / 'brief'}" in leftover["removed"]
+    assert not (shell.directory / ".lab").exists()
     assert objects_of(docker_engine, "brief") == []
     assert "brief" not in shell("ls").stdout
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from node.errors import LabError, PeerDisconnected, RemoteProtocolError
 from orchestrator import labels
 from orchestrator.engine import Engine
 from tests.e2e.conftest import in_containers
 from tests.e2e.shell import Shell
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "own"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "own"
+PAGE = ROOT / "docs" / "own-protocol.md"
+FENCE = re.compile(r"```(python|yaml|sh)\n(.*?)```", re.DOTALL)
+SAVED_AS = re.compile(r"this as `([\w.]+)`")
 MAX_PROTOCOL_LINES, MAX_TEST_LINES = 39, 29
 """What a protocol and its tests may take: "under 40", "under 30"."""
 TIMEOUT_S = 120.0
+PAGE_TIMEOUT_S = 110.0
+"""Four labs, one after another."""
 
 
 def run_pytest(*arguments: str, cwd: Path) -> str:
@@ -34,19 +45,93 @@ def run_pytest(*arguments: str, cwd: Path) -> str:
     return done.stdout
 
 
+class FakePeer:
+    """Somebody to gossip with."""
+
+    def __init__(self, failure: LabError | None = None) -> None:
+        self.failure, self.got = failure, list[str]()
+
+    async def send(self, rumour: Any) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.got.append(rumour.text)
+
+    async def run(self, handler: object) -> None:
+        raise RemoteProtocolError("what it sent does not decode")
+
+
+@pytest.fixture
+def gossip() -> Any:
+    """The example's service, as a node has it that is up."""
+    service = runpy.run_path(str(EXAMPLE / "gossip.py"))["Gossip"]()
+    service.protocols()
+    return service
+
+
+async def test_the_example_tells_the_others_though_one_left(gossip: Any) -> None:
+    peers = [FakePeer(), FakePeer(PeerDisconnected("it left")), FakePeer()]
+    gossip.peers.update(peers)
+    await gossip.tell("it rains")
+    assert [peer.got for peer in peers] == [["it rains"], [], ["it rains"]]
+    assert await gossip.heard_so_far() == ["it rains"]
+
+
+async def test_the_example_forgets_a_peer_that_broke_a_rule(gossip: Any) -> None:
+    with pytest.raises(RemoteProtocolError):
+        await gossip.run(FakePeer())
+    assert gossip.peers == set()
+
+
 def test_the_example_is_short() -> None:
     assert len((EXAMPLE / "gossip.py").read_text().splitlines()) <= MAX_PROTOCOL_LINES
     assert len((EXAMPLE / "test_gossip.py").read_text().splitlines()) <= MAX_TEST_LINES
 
 
-def test_its_tests_pass_on_five_nodes(default_runtime: str, request: pytest.FixtureRequest) -> None:
+def script_of(page: str) -> str:
+    """What somebody does who follows a page: saves each file under the name that was last said, types each command."""
+    lines = ["set -e"]
+    for fence in FENCE.finditer(page):
+        language, content = fence.groups()
+        if language == "sh":
+            lines += [line for line in content.splitlines() if not line.startswith("pss-node")]  # that one does not end
+        else:
+            name = SAVED_AS.findall(page[: fence.start()])[-1]
+            lines.append(f"cat > {name} <<'END OF FILE'\n{content}END OF FILE")
+    return "\n".join(lines)
+
+
+def test_the_page_leads_from_an_empty_folder_to_a_test(
+    tmp_path: Path, default_runtime: str, request: pytest.FixtureRequest
+) -> None:
     if default_runtime == "docker":
         in_containers.add(request.node.nodeid)
-    assert "2 passed" in run_pytest("--lab-runtime", default_runtime, "test_gossip.py", cwd=EXAMPLE)
+    tmp_path.chmod(0o755)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        ["bash", "-c", script_of(PAGE.read_text())],
+        cwd=tmp_path,
+        # The run inside keeps its labs where the one outside looks for what is left.
+        env=inherited
+        | {"PATH": path, "NO_COLOR": "1", "LAB_UP_RUNTIME": default_runtime, "PYTEST_DEBUG_TEMPROOT": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=PAGE_TIMEOUT_S,
+        check=False,
+    )
+    said = done.stdout
+    assert done.returncode == 0, said + done.stderr
+    what = "containers" if default_runtime == "docker" else "processes"
+    assert f"lab gossip is ready: 5 {what}" in said
+    assert re.search(r'\[\s*"it rains"\s*\]\s*\[\]', said), said  # and, started again, it has forgotten
+    assert "2 passed" in said
+    assert "heard: good day" in said
+    for name, limit in (("gossip.py", MAX_PROTOCOL_LINES), ("test_gossip.py", MAX_TEST_LINES)):
+        assert 0 < len((tmp_path / "gossip" / name).read_text().splitlines()) <= limit
 
 
 def test_the_other_tests_of_the_page_pass() -> None:
-    assert "4 passed" in run_pytest("--lab-runtime", "process", "test_lab.py", cwd=EXAMPLE)
+    assert "6 passed" in run_pytest("--lab-runtime", "process", "test_lab.py", "test_one_lab.py", cwd=EXAMPLE)
 
 
 def test_its_folder_is_mounted_read_only(shell: Shell, docker_engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -16,6 +17,7 @@ import pytest
 from node.control.gen import control_pb2 as pb
 from node.events import Kind
 from orchestrator import observe
+from orchestrator.errors import LabFileError
 from orchestrator.lab import Lab
 from tests.e2e.conftest import LABS, in_containers
 from tests.e2e.shell import COMMAND_TIMEOUT_S, Shell
@@ -130,11 +132,69 @@ def test_events_are_followed_until_ctrl_c(shell: Shell) -> None:
     assert {event["node"] for event in told} > {"alice", "bob"}
 
 
-def test_remembered_events(shell: Shell) -> None:
+@contextlib.contextmanager
+def followed(shell: Shell, *arguments: str) -> Iterator[Iterator[dict[str, Any]]]:
+    """What `lab events --follow --json` prints from the moment on at which it follows all nodes."""
+    process = shell.start("events", "--follow", "--json", *arguments)
+    assert process.stdout is not None
+    lines = iter(process.stdout.readline, "")
+    try:
+        for line in lines:
+            if line.startswith("following 8 nodes"):
+                break
+        yield (json.loads(line) for line in filter(is_json, lines))
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=COMMAND_TIMEOUT_S)
+
+
+def test_messages_of_a_protocol_by_their_codes(shell: Shell, lab: Lab) -> None:
+    """The handshake of two nodes, seen at both ends; and of all others nothing."""
+    wanted = {(node, kind) for node in ("alice", "n01") for kind in ("msgsend", "msgrecv")}
+    seen: list[dict[str, Any]] = []
+    with followed(shell, "--filter", "bzz:0,1") as events:
+        lab.disconnect("alice", "n01")
+        lab.connect("alice", "n01")
+        while wanted - {(event["node"], event["kind"]) for event in seen}:
+            seen.append(next(events))
+    assert {(event["protocol"], event["code"], event["control"]) for event in seen} == {("bzz", 0, False)}
+    assert {event["peer_name"] for event in seen} == {"alice", "n01"}
+    lab.wait_ready(timeout_s=30)
+
+
+def test_messages_of_pss_and_what_nodes_do_with_them(shell: Shell, lab: Lab) -> None:
+    wanted = {"pss.sent", "pss.forwarded", "pss.received", "pss.delivered", "msgsend", "msgrecv"}
+    seen: list[dict[str, Any]] = []
+    with followed(shell, "--filter", "pss:0") as events:
+        lab.send("alice", "bob", b"seen as they pass", timeout_s=DEADLINE_S)
+        while wanted - {event["kind"] for event in seen}:
+            seen.append(next(events))
+    assert {event["protocol"] for event in seen} == {"pss"}
+    assert {event["code"] for event in seen if event["kind"].startswith("msg")} == {0}
+    assert {event["kind"] for event in seen if event["control"]} == {"pss.sent"}
+    remembered = shell("events", "--filter", "pss:0", "--json")
+    kinds = {json.loads(line)["kind"] for line in remembered.stdout.splitlines()}
+    assert "pss.delivered" in kinds
+    assert not {"msgsend", "msgrecv"} & kinds
+    assert remembered.stderr == "messages are not remembered; to see them as they pass: lab events --follow\n"
+
+
+def test_a_node_whose_events_are_missing_is_named(shell: Shell, lab: Lab) -> None:
+    lab.stop("n06")
+    try:
+        shown = shell("events", "--kind", "add", "--nodes", "n06", "--nodes", "alice", "--tail", "1")
+        assert (len(shown.stdout.splitlines()), shown.stderr) == (1, "n06 is stopped: its events are missing\n")
+    finally:
+        lab.start("n06")
+        lab.wait_ready(timeout_s=30)
+
+
+def test_remembered_events(shell: Shell, lab: Lab) -> None:
     shown = shell("events", "--kind", "add", "--nodes", "alice")
     assert shown.returncode == 0
-    assert len(shown.stdout.splitlines()) == 5
-    assert all(line.split()[1:4] == ["alice", "live", "add"] for line in shown.stdout.splitlines())
+    rows = [line.split()[1:] for line in shown.stdout.splitlines()]
+    assert all(row[:4] == ["alice", "live", "add", "->"] for row in rows)
+    assert {row[4] for row in rows} == lab.spec.neighbours("alice")
 
 
 def test_the_overlay_as_text_and_as_a_drawing(shell: Shell, lab: Lab) -> None:
@@ -164,6 +224,57 @@ def test_the_graph_shows_what_is_cut(shell: Shell, lab: Lab, tmp_path: Path) -> 
     lab.wait_ready(timeout_s=30)
     planned = shell("graph", f"{NAME}.lab.yml")
     assert planned.stdout.splitlines()[-1] == f"lab {NAME}: 8 nodes, 16 links"
+
+
+def test_a_table_is_the_same_json_wherever_it_is(shell: Shell) -> None:
+    ring = json.loads(shell("overlay", "--json").stdout)
+    for row in ring["nodes"][:2]:
+        table = json.loads(shell("kademlia", row["name"], "--json").stdout)
+        assert (table["lab"], table["node"], table["bins"]) == (NAME, row["name"], row["bins"])
+
+
+def test_nobody_sends_to_oneself(shell: Shell, lab: Lab) -> None:
+    oneself = shell("send", "alice", "alice", "hi")
+    assert (oneself.returncode, oneself.stdout) == (2, "")
+    with pytest.raises(LabFileError, match="the same node: alice"):
+        lab.send("alice", "alice", b"hi")
+
+
+def test_a_raw_message_sent_a_second_time(shell: Shell) -> None:
+    first = shell("send", "alice", "bob", "once", "--mode", "raw")
+    assert first.returncode == 0, first.stderr
+    second = shell("send", "alice", "bob", "once", "--mode", "raw", "--timeout", "1s")
+    assert second.returncode == 124
+    assert re.search(r"the same raw message was sent \d+ s ago, and nodes that saw it take it for", second.stderr)
+    assert "delivered" not in second.stderr
+    rows = [line.split() for line in shell("trace").stdout.splitlines()]
+    (again,) = (index for index, row in enumerate(rows) if row[2:] == ["alice", "sends", "it", "again"])
+    # What came of it counts from there.
+    assert rows[again + 1][-1] == "duplicate"
+    assert float(rows[again + 1][2].removeprefix("+")) < 1000
+
+
+def test_a_trace_claims_no_more_than_the_nodes_still_tell(shell: Shell, lab: Lab) -> None:
+    """A relay is paused, and then started anew: how the message came there, nobody tells any more."""
+    sent = lab.send("alice", "bob", b"where was it?")
+    relay = sent.journey.path_to("bob")[-1].sender
+    told = f"delivered to bob; its way is known only from {relay} on: {relay} -> bob"
+    paused = shell("node", "pause", relay)
+    assert paused.returncode == 0, paused.stderr
+    try:
+        lines = shell("trace", sent.digest.hex()).stdout.splitlines()
+        assert told in lines
+        assert lines[-1] == f"no answer from {relay}: what they did is missing here"
+        assert re.search(rf"^{relay} .*  \(paused\)$", shell("graph").stdout, re.MULTILINE)
+    finally:
+        assert shell("node", "unpause", relay).returncode == 0
+    assert lab.trace(sent.digest).summary == sent.journey.summary
+    lab.stop(relay)
+    lab.start(relay)
+    lines = shell("trace", sent.digest.hex()).stdout.splitlines()
+    assert told in lines
+    assert re.fullmatch(rf"{relay} remembers nothing before \d\d:\d\d:\d\d: what happened there .*", lines[-1])
+    lab.wait_ready(timeout_s=30)
 
 
 def test_the_python_of_the_page(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +67,25 @@ def test_a_dump_has_everything_and_no_secret(lab: Lab, tmp_path: Path) -> None:
     assert len(json.loads((directory / "nodes/n01/peers.json").read_text())) == 2
     assert lab.spec.node("n01").overlay.hex() in (directory / "nodes/n01/kademlia.json").read_text()
     assert json.loads((directory / "lab.json").read_text())["links"] == [["alice", "n01"], ["n01", "bob"]]
+
+
+def test_a_lab_file_that_was_changed_is_said_to_be_so(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "pair.lab.yml"
+    file.write_text("apiVersion: lab/v1\nname: pair\ntopology: {kind: line, n: 2}\n")
+    with Lab.up(file, runtime="process", state_root=root) as lab:
+        directory = lab.dump(tmp_path / "before")
+        assert (directory / "lab.yml").read_text() == file.read_text()
+        assert not (directory / "missing.txt").exists()
+        file.write_text("apiVersion: lab/v1\nname: pair\ntopology: {kind: line, n: 9}\n")
+        created = datetime.datetime.fromisoformat(lab.state.load().created)  # type: ignore[union-attr]
+        os.utime(file, times=(0, created.timestamp() + 60))
+        directory = lab.dump(tmp_path / "after")
+    assert "n: 9" in (directory / "lab.yml").read_text()
+    assert (
+        (directory / "missing.txt").read_text().startswith("lab.yml as it was when the lab was started: the file was")
+    )
+    assert len(json.loads((directory / "lab.json").read_text())["nodes"]) == 2
+    assert "the lab file as it is now" in (directory / "README.txt").read_text()
 
 
 def test_a_dead_node_does_not_keep_the_others_out(lab: Lab, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_a_second_up_takes_the_running_lab(lab: Lab, root: Path) -> None:
     assert again.adopted
     assert again["alice"].info.pid == lab["alice"].info.pid
     again.close()
-    with pytest.raises(LabFileError, match="other nodes or links"):
+    with pytest.raises(LabFileError, match="other nodes, keys or links"):
         Lab.up(make_spec("three", kind="ring", n=3, seed=1), runtime="process", state_root=root)
 
 

@@ -21,6 +21,7 @@ from node.control.gateway import Gateway
 from node.control.gen import control_pb2 as pb
 from node.crypto.keccak import keccak256
 from node.errors import RPCError
+from node.events import EventFilter
 from node.rpc import links
 from node.rpc.registry import Registry
 from node.rpc.ws import WSServer
@@ -159,7 +160,13 @@ async def test_any_method_and_its_error() -> None:
 
 async def test_no_events() -> None:
     async with websocket_node(1) as (_, port), control_of(port) as control:
-        for ask in (control.history, lambda: control.events().__enter__()):
+        for ask in (
+            control.history,
+            control.remembered_since,
+            lambda: control.recall(EventFilter()),
+            lambda: control.events().__enter__(),
+            lambda: control.follow(EventFilter()).__enter__(),
+        ):
             with pytest.raises(ControlError, match="no events from reference nodes") as refused:
                 ask()
             assert refused.value.code is grpc.StatusCode.UNIMPLEMENTED

@@ -20,6 +20,12 @@ RUNTIME = ("--lab-runtime", "process", "-p", "no:cacheprovider", "-p", "no:async
 
 
 @pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run inside is no worker, though the one outside may be."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
+@pytest.fixture(autouse=True)
 def no_process_is_left(pytester: pytest.Pytester) -> Iterator[None]:
     yield
     ours = [pid for pid in find_lab_processes() if str(pytester.path) in psutil.Process(pid).environ()["PSS_DATADIR"]]
@@ -87,6 +93,46 @@ def test_a_failure_shows_what_every_node_said_and_did(pytester: pytest.Pytester)
     (log,) = pytester.path.glob("dumps/*test_fails/line3/nodes/bob/log.txt")
     assert "node bob is up" in log.read_text()
     assert "Traceback" not in result.stdout.str().partition("last said")[2]
+
+
+SCOPES = pytest.mark.parametrize("scope", ["function", "module"])
+
+
+@SCOPES
+def test_a_lab_that_does_not_come_up_shows_and_dumps_what_it_was(pytester: pytest.Pytester, scope: str) -> None:
+    (pytester.path / "own.py").write_text("raise RuntimeError('it is broken')\n")
+    (pytester.path / "own.lab.yml").write_text(
+        "apiVersion: lab/v1\nname: mine\nnodes: {alice: {}, bob: {services: ['own:Own']}}\nlinks: [alice-bob]\n"
+    )
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.lab("own.lab.yml", scope="{scope}")
+        def test_one(lab):
+            pass
+
+        def test_expects_it(lab_factory):
+            with pytest.raises(Exception, match="node bob does not come up"):
+                lab_factory("own.lab.yml")
+        """
+    )
+    result = pytester.runpytest_subprocess(*RUNTIME, "--lab-dumps", "dumps")
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*ERROR at setup of test_one*",
+            "node bob does not come up: *",
+            "*- mine/alice last said -*",
+            "*node alice is up*",
+            "*- mine/bob last said -*",
+            "*it is broken*",
+            "dumped to dumps/*",
+        ]
+    )
+    (log,) = pytester.path.glob("dumps/*test_one/mine/nodes/bob/log.txt")
+    assert "it is broken" in log.read_text()
+    assert result.stdout.str().count("mine/bob last said") == 1
 
 
 def test_a_lab_that_makes_no_sense_is_one_clear_line(pytester: pytest.Pytester) -> None:
@@ -183,6 +229,59 @@ def test_expectations(pytester: pytest.Pytester) -> None:
         """
     )
     pytester.runpytest_subprocess(*RUNTIME).assert_outcomes(passed=1)
+
+
+def test_a_node_that_is_not_there_proves_nothing(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import threading
+        import pytest
+        from orchestrator.testing import expect
+
+        pytestmark = pytest.mark.lab("line3", scope="module")
+
+        @pytest.mark.parametrize("end", ["kill", "stop"])
+        def test_it_goes_away(lab, end):
+            with pytest.raises(AssertionError, match="bob went away while nothing was to arrive on topic 'chat': bob"):
+                with expect.no_message(lab, "bob", "chat", during=60):
+                    getattr(lab, end)("bob")
+            with pytest.raises(AssertionError, match="n01 went away before a message on topic 'chat' with b'x'"):
+                with expect.message(lab, "n01", "chat", b"x", within=60):
+                    getattr(lab, end)("n01")
+
+        def test_it_is_down(lab):
+            alice, n01, bob = lab.nodes
+            lab.kill("bob")
+            down = "(?s)bob: .*last events of bob:.*it does not tell"
+            for look in (
+                lambda: expect.answer(bob, "admin_peers", gives=[], within=0.2),
+                lambda: expect.connected(bob, n01, within=0.2),
+                lambda: expect.disconnected(bob, n01, within=0.2),
+                lambda: expect.event(bob, "kad.on", within=0.2),
+                lambda: expect.message(lab, "bob", "chat").__enter__(),
+                lambda: expect.no_message(lab, "bob", bob.id[:4]).__enter__(),
+            ):
+                with pytest.raises(AssertionError, match=down):
+                    look()
+
+        def test_it_comes_back(lab):
+            alice, n01, bob = lab.nodes
+            for look in (
+                lambda: expect.answer(bob, "admin_peers", gives=lambda peers: len(peers) == 1, within=20),
+                lambda: expect.connected(bob, n01, within=20),
+                lambda: expect.disconnected(bob, alice, within=20),
+                lambda: expect.event(bob, "kad.on", peer=n01, within=20),
+            ):
+                lab.kill("bob")
+                starting = threading.Timer(0.3, lab.start, ("bob",))
+                starting.start()
+                try:
+                    look()
+                finally:
+                    starting.join()
+        """
+    )
+    pytester.runpytest_subprocess(*RUNTIME).assert_outcomes(passed=4)
 
 
 LOAD = """

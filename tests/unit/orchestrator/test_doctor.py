@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import replace
 from ipaddress import IPv4Network
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.doctor import cgroups
 from orchestrator.doctor.capacity import (
-    BRIDGE_PORTS,
     CONTAINER_COST_MB,
     MB,
     NEIGHBOURS_PER_NODE,
     PRIVATE_FILES_MB,
+    PROCESS_COST_MB,
+    THREADS_PER_NODE,
+    THREADS_PER_PROCESS_NODE,
     estimate,
     memory_bound,
 )
-from orchestrator.doctor.facts import EngineFacts, Facts, KernelFacts, Route
+from orchestrator.doctor.facts import EngineFacts, Facts, GroupFacts, KernelFacts, Route
 from orchestrator.doctor.findings import Examination, Level, judge
 from orchestrator.doctor.gather import gather
-from orchestrator.doctor.kernel import FEATURES, parse
+from orchestrator.doctor.kernel import FEATURES, forgotten, parse
+from orchestrator.errors import LabFileError
 from orchestrator.subnets import POOLS
+from orchestrator.topology import MAX_NODES, check_node_count
 
 GB = 1024 * MB
 ENGINE = EngineFacts(
@@ -109,7 +116,16 @@ def test_without_an_engine(runtime: str, level: Level | None) -> None:
     engine = [one for one in found.findings if one.topic == "engine"]
     assert [one.level for one in engine] == ([level] if level else [])
     assert all(one.fix == "start it" for one in engine)
-    assert found.capacity.runtime == "process"
+
+
+def test_what_processes_could_do_is_no_answer_where_containers_are_wanted() -> None:
+    facts = replace(GOOD, engine=None, kernel=None, engine_error="no Docker engine answers")
+    found = judge(facts, runtime="docker", nodes=100000)
+    assert found.to_json()["capacity"] is None
+    assert not [line for line in found.lines() if "more nodes fit" in line]
+    assert [one.topic for one in found.findings if one.level is Level.REFUSE] == ["engine"]
+    for runtime in ("auto", "process"):
+        assert judge(facts, runtime=runtime).to_json()["capacity"]["runtime"] == "process"
 
 
 @pytest.mark.parametrize("name", FEATURES)
@@ -146,10 +162,8 @@ def test_routes_of_a_vpn_that_are_the_default_route_in_disguise_take_nothing() -
 
 
 def test_networks_of_the_engine_count_as_taken() -> None:
-    free = "1346 of /24 are free"
     texts = [one.text for one in judge(GOOD).findings if one.topic == "subnets"]
     total = sum(1 << (24 - pool.prefixlen) for pool in POOLS)
-    assert free not in texts[0]
     assert f"{total} of /24 are free" in texts[0]
     used = replace(ENGINE, networks=(IPv4Network("10.201.0.0/24"), IPv4Network("10.201.1.0/24")))
     texts = [one.text for one in judge(replace(GOOD, engine=used)).findings if one.topic == "subnets"]
@@ -193,8 +207,8 @@ LARGE = {
 @pytest.mark.parametrize(
     ("sysctl", "nodes", "what"),
     [
-        ({"net.core.netdev_max_backlog": 1000}, 900, "net.core.netdev_max_backlog"),
-        ({"net.core.netdev_max_backlog": 4000}, BRIDGE_PORTS - 1, "ports of a Linux bridge"),
+        ({"net.core.netdev_max_backlog": 500}, 450, "net.core.netdev_max_backlog"),
+        ({"net.core.netdev_max_backlog": 4000}, MAX_NODES, "nodes of one lab"),
         ({"net.ipv4.neigh.default.gc_thresh3": 1024}, 1024 // NEIGHBOURS_PER_NODE, "gc_thresh3"),
         ({"kernel.pid_max": 4800}, 200, "kernel.pid_max"),
         ({"kernel.threads-max": 2400}, 100, "kernel.threads-max"),
@@ -234,6 +248,86 @@ def test_of_an_engine_elsewhere_its_own_memory_counts() -> None:
     assert "memory" in what
 
 
+@pytest.mark.parametrize("engine", [LARGE["engine"], None], ids=["docker", "process"])
+def test_no_lab_is_promised_that_would_be_refused(engine: EngineFacts | None) -> None:
+    facts = replace(GOOD, **LARGE | {"engine": engine}, open_files=65536, sysctl={})
+    assert estimate(facts).nodes == MAX_NODES
+    assert not judge(facts, nodes=MAX_NODES).refused
+    check_node_count(MAX_NODES)
+    assert judge(facts, nodes=MAX_NODES + 1).refused
+    with pytest.raises(LabFileError):
+        check_node_count(MAX_NODES + 1)
+
+
+# -- control groups
+
+
+LIMITED = GroupFacts(memory_free_bytes=1 * GB, memory_limit_bytes=2 * GB, processes_free=10 * THREADS_PER_NODE)
+
+
+def test_limits_of_the_control_group_decide_where_they_are_less() -> None:
+    """Of containers those above the engine's, of processes those of this program."""
+    in_containers = replace(GOOD, engine=replace(ENGINE, groups=LIMITED))
+    assert estimate(in_containers).nodes == 10
+    assert "processes: 240 more left by the control group" in estimate(in_containers).blocker.what
+    assert estimate(replace(GOOD, groups=LIMITED)).nodes == estimate(GOOD).nodes
+    memory = replace(LIMITED, processes_free=None)
+    in_processes = replace(GOOD, engine=None, groups=memory)
+    assert estimate(in_processes).nodes == memory_bound(1 * GB, 2 * GB, PROCESS_COST_MB).nodes < 25
+    assert "memory: 1024 of 2048 MB left by the control group" in estimate(in_processes).blocker.what
+    assert "docker run --memory" in estimate(in_processes).blocker.fix
+    assert estimate(replace(in_processes, groups=GroupFacts(processes_free=60))).nodes == 60 // THREADS_PER_PROCESS_NODE
+
+
+def test_little_memory_in_the_control_group_is_found() -> None:
+    groups = GroupFacts(memory_free_bytes=500 * MB, memory_limit_bytes=600 * MB)
+    [finding] = [one for one in judge(replace(GOOD, engine=None, groups=groups)).findings if one.topic == "machine"]
+    assert finding.level is Level.WARN
+    assert "8192 of 16384 MB memory available, 500 MB of it to the control group" in finding.text
+
+
+def test_processes_of_a_user_are_limited() -> None:
+    facts = replace(GOOD, engine=None, user_processes_free=100)
+    assert estimate(facts).nodes == 100 // THREADS_PER_PROCESS_NODE
+    assert "ulimit -u" in estimate(facts).blocker.fix
+    assert estimate(replace(GOOD, user_processes_free=100)).nodes == estimate(GOOD).nodes
+
+
+def _write(directory: Path, **files: object) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (directory / name.replace("__", ".")).write_text(f"{text}\n")
+
+
+def test_groups_of_version_2_are_read_up_to_the_first(tmp_path: Path) -> None:
+    mount, membership = tmp_path / "cgroup", tmp_path / "self"
+    membership.write_text("0::/user.slice/shell.scope\n")
+    _write(mount, cgroup__procs="")
+    _write(mount / "user.slice", memory__max=2 * GB, memory__current=GB, memory__stat=f"anon 1\ninactive_file {MB}")
+    _write(mount / "user.slice" / "shell.scope", memory__max="max", pids__max=100, pids__current=40)
+    found = cgroups.own_limits(mount=mount, membership=membership)
+    assert found == GroupFacts(memory_free_bytes=GB + MB, memory_limit_bytes=2 * GB, processes_free=60)
+    assert cgroups.limits_of_all(mount=mount) == GroupFacts()
+    _write(mount, memory__max=GB, memory__current=2 * GB, pids__max=50, pids__current=40)
+    tighter = GroupFacts(memory_free_bytes=0, memory_limit_bytes=GB, processes_free=10)
+    assert cgroups.own_limits(mount=mount, membership=membership) == tighter
+    assert cgroups.limits_of_all(mount=mount) == tighter
+
+
+def test_groups_of_version_1_are_read_though_a_container_has_them_at_another_place(tmp_path: Path) -> None:
+    mount, membership = tmp_path / "cgroup", tmp_path / "self"
+    membership.write_text("9:name=systemd:/docker/ab\n8:pids:/docker/ab\n4:memory:/docker/ab\n1:cpu,cpuacct:/\n0::/\n")
+    stat = f"inactive_file 7\ntotal_inactive_file {MB}"
+    limits = {"memory__limit_in_bytes": GB, "memory__usage_in_bytes": 100 * MB, "memory__stat": stat}
+    _write(mount / "memory", **limits)
+    _write(mount / "pids", pids__max="max", pids__current=3)
+    found = cgroups.own_limits(mount=mount, membership=membership)
+    assert found == GroupFacts(memory_free_bytes=GB - 99 * MB, memory_limit_bytes=GB)
+    _write(mount / "memory", memory__limit_in_bytes=9223372036854771712)
+    assert cgroups.own_limits(mount=mount, membership=membership) == GroupFacts()
+    assert cgroups.own_limits(mount=mount, membership=tmp_path / "none") == GroupFacts()
+
+
 def test_a_lab_that_does_not_fit_is_refused() -> None:
     assert not judge(GOOD, nodes=100).refused
     found = judge(GOOD, nodes=500)
@@ -260,15 +354,31 @@ def test_lines_and_json_say_the_same() -> None:
 
 
 def test_the_probes_words_are_read() -> None:
-    said = "netem False\ntbf True\nblackhole routes True\nnft False\n"
+    said = "htb True\nnetem False\nblackhole routes True\n"
     facts = parse(said)
-    assert facts.features == {"netem": False, "tbf": True, "blackhole routes": True, "nft": False}
+    assert facts.features == {"htb": True, "netem": False, "blackhole routes": True}
     assert facts.error == ""
 
 
-@pytest.mark.parametrize("said", ["", "Traceback (most recent call last):\n  boom", "netem True\ntbf maybe\n"])
+@pytest.mark.parametrize("said", ["", "Traceback (most recent call last):\n  boom", "netem True\nhtb maybe\n"])
 def test_other_words_are_no_answer(said: str) -> None:
     assert parse(said).error
+
+
+@pytest.mark.parametrize(
+    ("status", "created", "gone"),
+    [
+        ("exited", "2026-01-01T12:00:59.123456789Z", True),
+        ("created", "2026-01-01T12:00:30.123456789Z", False),
+        ("created", "2026-01-01T11:59:59Z", True),
+        ("running", "2026-01-01T11:00:00Z", False),
+    ],
+)
+def test_helpers_of_a_doctor_that_was_killed_are_forgotten_after_a_minute(
+    status: str, created: str, gone: bool
+) -> None:
+    now = datetime.datetime(2026, 1, 1, 12, 1, tzinfo=datetime.UTC)
+    assert forgotten(status, created, now) is gone
 
 
 def test_this_machine_can_be_looked_at_without_an_engine(tmp_path: Any) -> None:

@@ -6,7 +6,8 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -14,19 +15,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.control.client import ControlError
-from node.events import Kind, NodeEvent
+from node.control.client import ControlError, Feed, Position
+from node.control.convert import event_to_pb
+from node.control.gen import control_pb2 as pb
+from node.events import EventFilter, Kind, NodeEvent
 from orchestrator import event_stream
 from orchestrator.errors import LabFileError
 from orchestrator.event_stream import (
     AWAY,
     NO_EVENTS,
+    NO_MESSAGES,
+    RESTARTED,
     Follower,
     Merger,
-    MessageFilter,
     Notice,
     Told,
     merge,
+    parse_filters,
     parse_kinds,
 )
 
@@ -45,7 +50,9 @@ def event(seq: int, at_s: float, kind: Kind = Kind.ADD, *, protocol: str = "", c
         (["bzz:1", "bzz:0,7"], "bzz:0 bzz:1"),
         (["bzz:1", "bzz"], "bzz:0 bzz:1"),
         (["bzz", "bzz:1"], "bzz:0 bzz:1"),
-        (["pss:0"], ""),
+        (["pss:0"], "pss"),
+        (["pss:1"], ""),
+        (["foo"], ""),
     ],
 )
 def test_filters(texts: list[str], passing: str) -> None:
@@ -55,14 +62,20 @@ def test_filters(texts: list[str], passing: str) -> None:
         "bzz:0": event(3, 3.0, Kind.MSG_SEND, protocol="bzz", code=0),
         "bzz:1": event(4, 4.0, Kind.MSG_RECV, protocol="bzz", code=1),
     }
-    wanted = MessageFilter.parse(texts)
-    assert [name for name, one in events.items() if wanted.passes(one)] == passing.split()
+    only = EventFilter(protocols=parse_filters(texts))
+    assert [name for name, one in events.items() if only.passes(one)] == passing.split()
 
 
 @pytest.mark.parametrize("text", ["", ":", ":1", "bzz:", "bzz:a", "bzz:1,", "bzz:-1", "bzz:²"])
 def test_filters_that_make_no_sense(text: str) -> None:
     with pytest.raises(LabFileError, match="expected PROTOCOL"):
-        MessageFilter.parse([text])
+        parse_filters([text])
+
+
+@pytest.mark.parametrize("text", ["p2p", "p2p:*", "p2p:1"])
+def test_messages_that_no_node_tells(text: str) -> None:
+    with pytest.raises(LabFileError, match="do not tell of the messages of devp2p itself"):
+        parse_filters([text])
 
 
 def test_kinds() -> None:
@@ -112,38 +125,63 @@ def test_an_event_waits_for_earlier_ones_of_others() -> None:
 
 
 class Node:
-    """A node whose streams are given: each a list of events, or what keeps it from answering."""
+    """A node whose streams are given: each what a feed says, or what keeps it from answering."""
 
-    def __init__(self, *streams: list[NodeEvent] | ControlError, reference: bool = False) -> None:
+    def __init__(self, *streams: Stream | ControlError, reference: bool = False) -> None:
         self.name, self.control, self.spec = "bob", self, self
         self.reference = object() if reference else None
-        self.asked: list[bool] = []
+        self.asked: list[Position | None] = []
         self._streams = iter(streams)
         self._closed = threading.Event()
 
     @contextlib.contextmanager
-    def events(self, *kinds: str, history: bool) -> Iterator[Iterator[NodeEvent]]:
-        self.asked.append(history)
+    def follow(self, only: EventFilter, *, since: Position | None = None) -> Iterator[Feed]:
+        self.asked.append(since)
         stream = next(self._streams, None)
         if isinstance(stream, ControlError):
             raise stream
         if stream is None:
             self._closed.wait(10)
-        yield iter(stream or [])
+        yield Feed(iter(stream.responses() if stream else [MARK]), "bob", since)
 
     def close(self) -> None:
         self._closed.set()
+
+
+START_S = 50.0
+ALL = EventFilter()
+MARK = pb.StreamEventsResponse(started_wall_s=START_S)
+
+
+@dataclass
+class Stream:
+    """What one connection brings: what is remembered, the mark, what happens."""
+
+    past: Sequence[NodeEvent] = ()
+    live: Sequence[NodeEvent | pb.StreamEventsResponse] = ()
+    started_s: float = START_S
+    last_seq: int = 0
+    forgotten: int = 0
+
+    def responses(self) -> Iterator[pb.StreamEventsResponse]:
+        yield from map(response, self.past)
+        yield pb.StreamEventsResponse(started_wall_s=self.started_s, last_seq=self.last_seq, forgotten=self.forgotten)
+        yield from (one if isinstance(one, pb.StreamEventsResponse) else response(one) for one in self.live)
+
+
+def response(event: NodeEvent, *, lost: int = 0) -> pb.StreamEventsResponse:
+    return pb.StreamEventsResponse(event=event_to_pb(event, "bob"), lost=lost)
 
 
 def unavailable() -> ControlError:
     return ControlError("bob", grpc.StatusCode.UNAVAILABLE, "refused")
 
 
-def follow(node: Node, last: str, **options: Any) -> tuple[list[str], list[str]]:
+def follow(node: Node, last: str, only: EventFilter = ALL, **options: Any) -> tuple[list[str], list[str]]:
     """Notices and sequence numbers of events, up to the one that is named. Which comes first is not certain."""
     notices: list[str] = []
     events: list[str] = []
-    with Follower([node], (), **options) as stream:  # type: ignore[list-item]
+    with Follower([node], only, **options) as stream:  # type: ignore[list-item]
         for item in stream:
             if isinstance(item, Notice):
                 notices.append(item.text)
@@ -163,31 +201,76 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_node_that_goes_away_is_waited_for_and_tells_what_was_missed() -> None:
-    later = time.time() + 100
-    node = Node([event(1, later)], unavailable(), [event(1, later), event(2, later + 1)])
-    notices, events = follow(node, "2")
-    assert events == ["1", "2"]
+    """Whatever its clock says meanwhile."""
+    node = Node(
+        Stream(live=[event(1, 100.0)], last_seq=0),
+        unavailable(),
+        Stream(past=[event(2, 30.0)], last_seq=2, live=[event(3, 31.0)]),
+    )
+    notices, events = follow(node, "3")
+    assert events == ["1", "2", "3"]
     assert notices[:3] == ["is followed", f"{AWAY}: its events ended", "is back"]
-    assert node.asked[:3] == [False, True, True]
+    assert node.asked[:3] == [None, Position(START_S, 1), Position(START_S, 1)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_goes_on_where_the_node_was_although_nothing_was_wanted() -> None:
+    node = Node(Stream(last_seq=5, live=[pb.StreamEventsResponse(last_seq=9)]), Stream(live=[event(10, 1.0)]))
+    follow(node, "10")
+    assert node.asked[:2] == [None, Position(START_S, 9)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_gaps_are_told() -> None:
+    node = Node(
+        Stream(live=[event(1, 1.0), response(event(9, 2.0), lost=7)]),
+        Stream(past=[event(50, 3.0)], last_seq=50, forgotten=40),
+    )
+    notices, events = follow(node, "50")
+    assert events == ["1", "9", "50"]
+    assert [notice for notice in notices if "lost" in notice] == [
+        "7 of its events are lost: they came faster than they were read",
+        "up to 40 of its events are lost: it has forgotten them",
+    ]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_restart_is_told_and_counting_begins_anew() -> None:
+    node = Node(Stream(last_seq=900), Stream(past=[event(1, 1.0)], last_seq=1, started_s=60.0))
+    notices, events = follow(node, "1")
+    assert events == ["1"]
+    assert [notice for notice in notices if not notice.startswith(AWAY)][:2] == ["is followed", RESTARTED]
+
+
+@pytest.mark.usefixtures("quick")
+def test_messages_of_the_time_between_are_not_known() -> None:
+    node = Node(Stream(), Stream(live=[event(1, 1.0)]))
+    notices, _ = follow(node, "1", EventFilter(protocols={"": None}))
+    assert [notice for notice in notices if not notice.startswith(AWAY)][:3] == ["is followed", "is back", NO_MESSAGES]
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_node_that_never_answered_is_followed_as_soon_as_it_does() -> None:
-    notices, events = follow(Node(unavailable(), [event(1, time.time() + 100)]), "1")
-    assert (notices[:2], events) == ([f"{AWAY}: refused", "is followed"], ["1"])
+    """What it did before we began is not shown, what it did since then is."""
+    now = time.time()
+    node = Node(
+        unavailable(), Stream(past=[event(1, now - 100), event(2, now + 100)], last_seq=2, live=[event(3, 7.0)])
+    )
+    notices, events = follow(node, "3")
+    assert (notices[:2], events) == ([f"{AWAY}: refused", "is followed"], ["2", "3"])
 
 
 def test_a_short_failure_is_not_worth_a_word() -> None:
-    notices, events = follow(Node(unavailable(), [event(1, time.time() + 100)]), "1")
+    notices, events = follow(Node(unavailable(), Stream(live=[event(1, 1.0)])), "1")
     assert (notices, events) == (["is followed"], ["1"])
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_is_known_already_does_not_come_again() -> None:
-    node = Node([event(1, 5.0), event(2, 6.0)])
-    notices, events = follow(node, "2", seen={"bob": 5.0})
+def test_what_is_known_already_is_not_asked_for() -> None:
+    node = Node(Stream(past=[event(2, 6.0)], last_seq=2))
+    notices, events = follow(node, "2", seen={"bob": Position(START_S, 1)})
     assert (notices[0], events) == ("is followed", ["2"])
-    assert node.asked[0] is True
+    assert node.asked[0] == Position(START_S, 1)
 
 
 def test_reference_nodes_tell_nothing() -> None:

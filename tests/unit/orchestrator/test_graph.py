@@ -23,6 +23,7 @@ from orchestrator.graph import (
     to_mermaid,
 )
 from orchestrator.labfile import load_lab_file
+from orchestrator.runtime import NodeState
 from orchestrator.topology import make_spec
 
 SPEC = load_lab_file(
@@ -66,6 +67,17 @@ def test_real_connections_against_wanted_links() -> None:
     ]
 
 
+def test_a_node_that_is_paused_is_called_that_in_every_format() -> None:
+    states = {"end": NodeState.PAUSED, "bob": NodeState.PAUSED}  # who runs, runs, whatever was the case before
+    graph = live_graph(SPEC, ["alice", "n01", "bob"], [], states=states)
+    assert [node.running for node in graph.nodes] == [True, True, False, True]
+    assert [line for line in to_ascii(graph).splitlines() if "(paused)" in line] == ["end   -- bob (missing)  (paused)"]
+    assert to_json(graph)["nodes"][2]["state"] == "paused"
+    assert r'label="end\npaused"' in to_dot(graph)
+    assert '["end<br/>paused"]' in to_mermaid(graph)
+    assert "end paused" in graph_svg.to_svg(graph)
+
+
 def test_nobody_is_linked() -> None:
     assert "alice -- nobody\n" in to_ascii(LabGraph(name="x", nodes=(Vertex(name="alice"),), edges=()))
 
@@ -88,15 +100,16 @@ def test_mermaid_has_every_node_and_edge_and_no_words_of_its_own_as_names() -> N
     assert nodes["v0"] == "alice<br/>an #34;edge#34;"
     edges = re.findall(r"^  (v\d) (---|-\. missing \.-|== extra ===) (v\d)$", "\n".join(lines), re.MULTILINE)
     assert [(nodes[a].split("<")[0], nodes[b].split("<")[0]) for a, _, b in edges] == [(e.a, e.b) for e in LIVE.edges]
-    assert lines[-1] == "  class v2 stopped"
+    assert lines[-1] == "  class v2 down"
 
 
 def test_json() -> None:
     document = to_json(LIVE)
     assert document["lab"] == "shown"
-    assert document["nodes"][2] == {"name": "end", "role": "", "kind": "pss-node", "running": False}
+    assert document["nodes"][2] == {"name": "end", "role": "", "kind": "pss-node", "running": False, "state": "stopped"}
     assert document["edges"][2] == {"a": "bob", "b": "end", "state": "missing"}
     assert to_json(planned_graph(SPEC))["nodes"][0]["running"] is None
+    assert to_json(planned_graph(SPEC))["nodes"][0]["state"] is None
 
 
 @pytest.mark.parametrize(("kind", "n"), [("line", 2), ("ring", 8), ("tree", 15), ("random", 16), ("full", 12)])

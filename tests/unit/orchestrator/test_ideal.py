@@ -15,10 +15,11 @@ from node.events import Kind, NodeEvent
 from node.ids import OverlayAddress
 from node.pss.routing import ForwardMode, forward, is_recipient
 from node.swarm.proximity import position
-from orchestrator.generate import KINDS, make_topology
 from orchestrator.ideal import Network, compare, next_hops, shortest_way, ways_by_rules
 from orchestrator.identity import make_node
 from orchestrator.journey import Ideal, Journey
+from orchestrator.topology import Kind as Shape
+from orchestrator.topology import generate
 from orchestrator.trace import join_events
 
 DIGEST = "ab" * 32
@@ -170,7 +171,7 @@ class Simulation:
 
 
 @given(
-    kind=st.sampled_from([str(kind) for kind in KINDS]),
+    kind=st.sampled_from([str(kind) for kind in Shape]),
     n=st.integers(5, 24),
     seed=st.integers(0, 10_000),
     known_bytes=st.sampled_from([32, 32, 32, 2, 1, 0]),
@@ -179,7 +180,7 @@ class Simulation:
 def test_every_delivered_message_has_a_connected_path_in_its_trace(
     kind: str, n: int, seed: int, known_bytes: int
 ) -> None:
-    topology = make_topology(kind, n, name="property", seed=seed)
+    topology = generate(kind, n, name="property", seed=seed)
     addresses = {name: make_node(seed, "property", name).overlay for name in topology.names}
     network = Network.of(addresses, [(link.a, link.b) for link in topology.links])
     rng = random.Random(seed)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
+from pathlib import Path
+
+import pytest
 
 from orchestrator import labels
 from orchestrator.topology import make_spec
@@ -28,6 +32,7 @@ def test_labels_of_a_node() -> None:
         "org.psslab.topo-file": "abc.lab.yml",
         "org.psslab.topo-sha256": labels.spec_digest(SPEC),
         "org.psslab.seed": "9",
+        "org.psslab.host": labels.this_host(),
     }
 
 
@@ -37,6 +42,21 @@ def test_other_objects() -> None:
     assert gateway[labels.KIND] == "gateway"
     assert labels.for_helper(SPEC, "i", "netem")[labels.KIND] == "helper"
     assert labels.EXPIRES not in gateway
+
+
+def test_the_host_is_named_without_its_machine_id(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of two machines of one name, and of a container on one of them, each is another."""
+    monkeypatch.setattr("socket.gethostname", lambda: "laptop")
+    hosts = []
+    for machine in ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210", None):
+        path = tmp_path / str(machine)
+        if machine:
+            path.write_text(f"{machine}\n")
+        monkeypatch.setattr(labels, "MACHINE_ID", path)
+        hosts.append(labels.this_host.__wrapped__())
+        assert machine is None or machine[:8] not in hosts[-1]
+    assert len(set(hosts)) == 3
+    assert all(re.fullmatch("laptop-[0-9a-f]{8}", host) for host in hosts)
 
 
 def test_filters() -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import grpc
 import pytest
 
-from node.control.client import ControlError
+from node.control.client import ControlError, Memory, Position
 from node.control.gen import control_pb2 as pb
-from node.events import Kind, NodeEvent
+from node.events import EventFilter, Kind, NodeEvent
 from orchestrator import observe
+from orchestrator.journey import Journey, Note, Sending
 from orchestrator.spec import LabSpec
 from orchestrator.stock import load_stock
 
@@ -60,24 +61,29 @@ def test_what_waiting_does_not_change_is_not_asked_again() -> None:
 class FakeLab:
     """alice sends to bob over n01; whoever is missing in `told` does not answer."""
 
-    def __init__(self, told: Collection[str]) -> None:
+    def __init__(self, told: Collection[str], since_s: float = 0.0, oldest_s: float | None = None) -> None:
         self.spec: LabSpec = SPEC
         self.running = set(SPEC.node_names)
-        self._told = told
+        self._told, self._since_s, self._oldest_s = told, since_s, oldest_s
 
     def ask(self, question: Callable[[Any], Any], names: Collection[str] | None = None) -> dict[str, Any]:
         asked = self.running if names is None else names
-        return {name: question(Handle(name)) for name in asked if name in self._told}
+        handles = {name: Handle(name, self._since_s, self._oldest_s) for name in asked if name in self._told}
+        return {name: question(handle) for name, handle in handles.items()}
 
 
 class Handle:
     """A node as the lab hands it out, and its control."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, since_s: float, oldest_s: float | None) -> None:
         self.name, self.control = name, self
+        self._since_s, self._oldest_s = since_s, oldest_s
 
-    def history(self, *, digest: str) -> list[NodeEvent]:
-        assert digest == DIGEST.hex()
+    def recall(self, only: EventFilter) -> Memory:
+        assert only == EventFilter(digest=DIGEST.hex())
+        return Memory(self._history(only.digest), Position(self._since_s, 9), self._oldest_s)
+
+    def _history(self, digest: str) -> list[NodeEvent]:
         ids = {node.name: node.id.hex() for node in SPEC.nodes}
         to = SPEC.node("bob").overlay.hex()
         rows: dict[str, list[tuple[Kind, str, dict[str, Any]]]] = {
@@ -107,6 +113,58 @@ def test_a_node_that_does_not_answer_is_named() -> None:
     journey = observe.trace(FakeLab(["alice", "bob"]), DIGEST)  # type: ignore[arg-type]
     assert journey.unanswered == ("n01",)
     assert "no answer from n01: what they did is missing here" in str(journey)
+
+
+def test_a_node_that_does_not_run_is_missing_too() -> None:
+    lab = FakeLab(SPEC.node_names)
+    lab.running = {"alice", "bob"}
+    assert observe.trace(lab, DIGEST).unanswered == ("n01",)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("started_s", "oldest_s", "forgetful"),
+    [(1e9, None, []), (1e9 + 60, None, [1e9 + 60]), (1e9, 1e9 + 30, [1e9 + 30])],
+    ids=["all", "restarted", "full"],
+)
+def test_since_when_nodes_remember(started_s: float, oldest_s: float | None, forgetful: list[float]) -> None:
+    journey = observe.trace(FakeLab(["n01"], started_s, oldest_s), DIGEST)  # type: ignore[arg-type]
+    assert [lost.since_s for lost in journey.forgetful] == forgetful
+
+
+# -- why a message did not arrive
+
+
+def journey_of(*sent_ms: float, origin: str = "alice") -> Journey:
+    """Sent at these times; the first time it arrived."""
+    sendings = tuple(Sending(node="alice", at_ms=at_ms, first_hop=index) for index, at_ms in enumerate(sent_ms))
+    return Journey(
+        digest=DIGEST.hex(), origin=origin, sendings=sendings, deliveries=(Note(node="bob", at_ms=2.0, text=""),)
+    )
+
+
+def test_why_a_message_did_not_arrive() -> None:
+    assert observe.why_not(Journey(digest=DIGEST.hex(), origin="alice")) == (
+        "it never left alice",
+        f"lab trace {DIGEST.hex()}",
+    )
+    assert observe.why_not(Journey(digest=""))[1] == "lab status; lab logs"
+
+
+@pytest.mark.parametrize("origin", ["alice", ""], ids=["remembered", "forgotten"])
+def test_a_raw_message_that_was_sent_before_is_a_duplicate(origin: str) -> None:
+    """That it was delivered then would contradict that it was not delivered now."""
+    journey = journey_of(0.0, 14_000.0) if origin else journey_of(14_000.0, origin="")
+    assert observe.why_not(journey) == (
+        "the same raw message was sent 14 s ago, and nodes that saw it take it for a duplicate for half a minute",
+        "change the text, or wait",
+    )
+
+
+def test_after_half_a_minute_it_is_no_duplicate_any_more() -> None:
+    assert observe.why_not(journey_of(0.0, 5_000.0, 45_000.0)) == (
+        "the same raw message was sent 40 s ago",
+        f"lab trace {DIGEST.hex()} shows both ways",
+    )
 
 
 def test_without_a_digest_nobody_is_asked() -> None:

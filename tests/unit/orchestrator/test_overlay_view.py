@@ -26,9 +26,10 @@ from orchestrator.overlay_view import (
     format_node,
     format_overlay,
     format_table,
+    node_to_json,
+    overlay_to_json,
     places,
     prefix_of_bin,
-    to_json,
 )
 from orchestrator.spec import LabSpec
 from orchestrator.topology import make_spec
@@ -152,11 +153,30 @@ def test_more_nodes_than_the_ring_has_room_for() -> None:
 
 
 def test_json() -> None:
-    document = to_json(RING, "n03")
+    document = overlay_to_json(RING, "ring", "n03")
     row = next(row for row in document["nodes"] if row["name"] == "n03")
-    assert (document["node"], row["standing"], row["po"]) == ("n03", "self", 256)
+    assert (document["lab"], document["node"], row["standing"], row["po"]) == ("ring", "n03", "self", 256)
     assert {row["standing"] for row in document["nodes"]} == {"self", "connected", "known", "unknown"}
-    assert "standing" not in to_json(RING)["nodes"][0]
+    assert "standing" not in overlay_to_json(RING, "ring")["nodes"][0]
+
+
+def test_a_table_is_the_same_json_wherever_it_is() -> None:
+    ring = {row.pop("name"): row for row in overlay_to_json(RING, "ring")["nodes"]}
+    for place in RING:
+        table = node_to_json(RING, "ring", place.name)
+        assert (table.pop("lab"), table.pop("node")) == ("ring", place.name)
+        assert table == ring[place.name]
+        for row in table["bins"]:
+            assert row["connected"] == sorted(place.connected.get(row["po"], ()))
+            assert not {*row["known"]} & {*row["connected"]}
+            assert {*row["known"], *row["connected"]} >= {*place.known.get(row["po"], ())}
+    known = [name for row in ring["n03"]["bins"] for name in row["known"]]
+    assert STRANGER.hex() in known
+    assert ring[SILENT] == {
+        "overlay": SPEC.node(SILENT).overlay.hex(),
+        "depth": None,
+        "bins": [],
+    }
 
 
 # -- drawings

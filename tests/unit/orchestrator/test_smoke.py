@@ -7,7 +7,8 @@ import pytest
 from node.ids import OverlayAddress
 from orchestrator.errors import LabFileError
 from orchestrator.ideal import Network
-from orchestrator.smoke import NUMBER_BYTES, Result, Shot, SmokeReport, percentile, plan, score, way_length
+from orchestrator.shot import NUMBER_BYTES, Result, Shot, percentile
+from orchestrator.smoke import SmokeReport, plan, score, way_length
 
 NAMES = ["alice", "n01", "n02", "bob"]
 LINE = Network.of(

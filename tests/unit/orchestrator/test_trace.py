@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import itertools
 import json
 import random
@@ -11,57 +12,10 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.events import Kind, NodeEvent
+from node.events import Kind
 from orchestrator.journey import Outcome
 from orchestrator.trace import Journey, format_journey, join_events
-
-DIGEST = "ab" * 32
-NAMES = {f"{number:064x}": name for number, name in enumerate(("alice", "n01", "n02", "bob"), start=1)}
-IDS = {name: number for number, name in NAMES.items()}
-START_S = 1_700_000_000.0
-ONE = {"mode": "one", "po": 3, "own_po": 1, "depth": 0, "threshold": 2, "refused": 0}
-ALL = {"mode": "all", "po": 1, "own_po": 256, "depth": 1, "threshold": 1, "refused": 0}
-
-Told = list[tuple[str, NodeEvent]]
-
-
-def tell(*rows: tuple[str, float, Kind, str, Mapping[str, object]], **more: object) -> Told:
-    """Events from (node, milliseconds, kind, peer's name, data); each node counts its own."""
-    counters = {name: itertools.count(1) for name in NAMES.values()}
-    return [
-        (
-            name,
-            NodeEvent(
-                seq=next(counters[name]),
-                wall_s=START_S + at_ms / 1000,
-                mono_s=at_ms / 1000,
-                kind=kind,
-                peer=IDS.get(peer, peer),
-                digest=DIGEST,
-                reason=str(data.get("reason", "")),
-                size=5 if kind is Kind.PSS_SENT else None,
-                data={key: value for key, value in data.items() if key != "reason"},
-            ),
-        )
-        for name, at_ms, kind, peer, data in rows
-    ]
-
-
-SENT = ("alice", 0.0, Kind.PSS_SENT, "", {"mode": "asymmetric", "to": "8f" * 32})
-LINE: Told = tell(
-    SENT,
-    ("alice", 0.2, Kind.PSS_FORWARDED, "n01", ONE),
-    ("n01", 1.0, Kind.PSS_RECEIVED, "alice", {"to": "8f" * 32}),
-    ("n01", 1.2, Kind.PSS_FORWARDED, "bob", {**ONE, "mode": "exact", "po": 256}),
-    ("bob", 2.5, Kind.PSS_RECEIVED, "n01", {}),
-    ("bob", 2.6, Kind.PSS_DELIVERED, "n01", {"mode": "asymmetric", "handlers": 1}),
-    ("bob", 2.7, Kind.PSS_FORWARDED, "n01", ALL),
-    ("n01", 3.0, Kind.PSS_DUPLICATE, "bob", {"reason": "duplicate"}),
-)
-
-
-def steps(journey: Journey) -> list[tuple[int, str, str, str]]:
-    return [(hop.level, hop.sender, hop.receiver, hop.outcome.value) for hop in journey.hops]
+from tests.unit.orchestrator.told import ALL, DIGEST, IDS, LINE, NAMES, ONE, SENT, START_S, Told, steps, tell
 
 
 def test_a_line() -> None:
@@ -185,7 +139,52 @@ def test_a_relay_that_says_nothing() -> None:
     assert steps(journey) == [(0, "alice", "n01", "unseen"), (0, "n01", "bob", "first"), (1, "bob", "n01", "unseen")]
     assert journey.hops[1].why is None
     assert [hop.sender for hop in journey.path_to("bob")] == ["n01"]
-    assert "n01 -> bob" in str(journey)
+    # How long it took from there, nobody knows, for nobody knows when it came there; nor how many hops it were.
+    assert [(hop.detached, hop.took_ms) for hop in journey.hops[:2]] == [(False, None), (True, None)]
+    assert journey.summary == "delivered to bob; its way is known only from n01 on: n01 -> bob"
+    lines = [line.split() for line in str(journey).splitlines()]
+    assert ["2.5", "ms", "n01", "->", "bob", "delivered", "to", "1", "handler"] in lines
+
+
+def test_nodes_that_have_forgotten_it_are_named() -> None:
+    told = [(name, event) for name, event in LINE if name != "n01"]
+    since = {"alice": START_S - 60, "n01": START_S + 60, "n02": START_S + 61, "bob": START_S}
+    journey = join_events(DIGEST, told, NAMES, since=since)
+    assert [(lost.node, lost.since_s) for lost in journey.forgetful] == [("n01", START_S + 60), ("n02", START_S + 61)]
+    n01, n02 = (datetime.datetime.fromtimestamp(START_S + s).strftime("%H:%M:%S") for s in (60, 61))
+    assert str(journey).splitlines()[-1] == (
+        f"n01 remembers nothing before {n01}, n02 remembers nothing before {n02}: "
+        "what happened there before is missing here"
+    )
+    both = join_events(DIGEST, told, NAMES, since=dict.fromkeys(("n01", "n02"), START_S + 60))
+    assert f"n01 and n02 remember nothing before {n01}: " in str(both)
+    many = {f"n{number:02}": START_S + 60 * number for number in range(1, 7)}
+    assert f"n05 and n06 remember nothing before {n01} or later times: " in str(
+        join_events(DIGEST, told, NAMES, since=many)
+    )
+    assert join_events(DIGEST, LINE, NAMES, since=dict.fromkeys(NAMES.values(), START_S)).forgetful == ()
+
+
+def test_a_sender_that_has_forgotten_it() -> None:
+    told = [(name, event) for name, event in LINE if name != "alice"]
+    journey = join_events(DIGEST, told, NAMES, since={"alice": START_S + 60})
+    assert (journey.origin, journey.sendings) == ("", ())
+    assert journey.summary == "delivered to bob; its way is known only from alice on: alice -> n01 -> bob"
+    assert str(journey).splitlines()[1].split(maxsplit=1) == ["?", "sent it: no node tells who, or when"]
+
+
+def test_a_delivery_of_which_the_arrival_is_forgotten() -> None:
+    told = [(name, event) for name, event in LINE if name != "bob" or event.kind is Kind.PSS_DELIVERED]
+    assert join_events(DIGEST, told, NAMES).summary == "delivered to bob; its way there is not known"
+
+
+def test_a_sender_that_is_known_though_it_does_not_report() -> None:
+    journey = join_events(DIGEST, told_by("n01", "bob"), NAMES, silent={"alice"}, sender="alice")
+    assert journey.origin == "alice"
+    assert journey.summary == "delivered to bob after 2 hops: alice -> n01 -> bob"
+    assert str(journey).splitlines()[1].split() == ["alice", "sends", "it"]
+    # Who reports is believed.
+    assert join_events(DIGEST, LINE, NAMES, sender="n02") == join_events(DIGEST, LINE, NAMES)
 
 
 def told_by(*names: str) -> Told:
@@ -311,10 +310,14 @@ def test_clocks_that_disagree(offsets_s: dict[str, float]) -> None:
             st.sampled_from([{}, ONE, ALL, {"to": ""}]),
         ),
         max_size=30,
-    )
+    ),
+    st.dictionaries(st.sampled_from(list(IDS)), st.floats(START_S - 0.1, START_S + 0.1)),
 )
-def test_any_events_make_a_journey(rows: list[tuple[str, float, Kind, str, Mapping[str, object]]]) -> None:
-    journey = join_events(DIGEST, tell(*rows), NAMES)
+def test_any_events_make_a_journey(
+    rows: list[tuple[str, float, Kind, str, Mapping[str, object]]], since: dict[str, float]
+) -> None:
+    journey = join_events(DIGEST, tell(*rows), NAMES, since=since)
+    assert len(journey.sendings) == sum(row[2] is Kind.PSS_SENT for row in rows)
     departures = sum(row[2] is Kind.PSS_FORWARDED for row in rows)
     assert departures <= len(journey.hops) <= len(rows)
     check_times(journey)
@@ -323,3 +326,5 @@ def test_any_events_make_a_journey(rows: list[tuple[str, float, Kind, str, Mappi
     for name in NAMES.values():
         path = journey.path_to(name)
         assert all(one.receiver == two.sender for one, two in itertools.pairwise(path))
+        last = journey.last_path_to(name)
+        assert all(one.receiver == two.sender for one, two in itertools.pairwise(last))

@@ -57,17 +57,21 @@ def test_it_answers_late(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "states", "text", "calls"),
+    ("answers", "states", "text", "hint", "calls"),
     [
-        ([LATE], [NodeState.STOPPED], "it ended", 1),
-        ([LATE] * 3, [NodeState.RUNNING] * 3, "Deadline Exceeded", 3),
-        ([REFUSED], [NodeState.RUNNING], "wrong token", 1),
+        ([LATE], [NodeState.STOPPED], "it ended", "", 1),
+        ([LATE] * 3, [NodeState.RUNNING] * 3, "Deadline Exceeded", waiting_up.DOCTOR_HINT, 3),
+        ([REFUSED], [NodeState.RUNNING], "wrong token", "", 1),
     ],
 )
 def test_it_does_not(
-    monkeypatch: pytest.MonkeyPatch, answers: list[object], states: list[NodeState], text: str, calls: int
+    monkeypatch: pytest.MonkeyPatch, answers: list[object], states: list[NodeState], text: str, hint: str, calls: int
 ) -> None:
+    """Only where nothing better is known, the machine may be the cause."""
     fake = Fake(monkeypatch, answers, states)
-    with pytest.raises(LabNotReady, match=rf"alice does not come up: {text}; it last said: \['my last words'\]"):
+    with pytest.raises(
+        LabNotReady, match=rf"alice does not come up: {text}; it last said: \['my last words'\]"
+    ) as failed:
         fake.wait()
+    assert failed.value.hint == hint
     assert len(fake.timeouts) == calls

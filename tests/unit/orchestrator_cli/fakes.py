@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from node.control.client import Feed, Memory, Position
+from node.control.convert import event_to_pb
 from node.control.gen import control_pb2 as pb
-from node.events import NodeEvent
+from node.events import EventFilter, NodeEvent
 from node.ids import NodeId
 from orchestrator.chapter.examples import Example
 from orchestrator.chapter.transcript import Said, Transcript
@@ -89,7 +91,8 @@ class FakeNode:
         self.control = self
 
     def peers(self) -> list[pb.Peer]:
-        return [pb.Peer(node_id=self._lab.spec.node(n).id) for n in sorted(self._lab.spec.neighbours(self.spec.name))]
+        names = sorted(self._lab.spec.neighbours(self.spec.name))
+        return [pb.Peer(node_id=self._lab.spec.node(name).id, caps=["bzz/14", "pss/2"]) for name in names]
 
     def kademlia(self) -> pb.Kademlia:
         neighbours = [self._lab.spec.node(name).overlay for name in sorted(self._lab.spec.neighbours(self.spec.name))]
@@ -109,19 +112,33 @@ class FakeNode:
         told = self._lab.events.get(self.spec.name, [])
         return [event for event in told if (not kinds or event.kind in kinds) and digest in ("", event.digest)]
 
+    def recall(self, only: EventFilter, *, limit: int | None = None) -> Memory:
+        self._lab.calls.append(("recall", self.name, limit))
+        told = [event for event in self._lab.events.get(self.name, []) if only.passes(event)]
+        return Memory(told[-limit:] if limit else told, Position(1.0, self._last_seq), None)
+
+    @property
+    def _last_seq(self) -> int:
+        return max((event.seq for event in self._lab.events.get(self.name, [])), default=0)
+
     @contextlib.contextmanager
-    def events(self, *kinds: str, history: bool = False, digest: str = "") -> Iterator[Iterator[NodeEvent]]:
-        """What is remembered, if it is wanted; what happens; then the user interrupts."""
+    def follow(self, only: EventFilter, *, since: Position | None = None) -> Iterator[Feed]:
+        """What happened since, then what happens, then the user interrupts."""
         if self._lab.raises:
             raise self._lab.raises
-        later = [event for event in self._lab.later.get(self.spec.name, []) if not kinds or event.kind in kinds]
+        past = [event for event in self._lab.events.get(self.name, []) if since is not None and event.seq > since.seq]
+        later = self._lab.later.get(self.name, [])
+        mark = pb.StreamEventsResponse(started_wall_s=1.0, last_seq=self._last_seq)
 
-        def stream() -> Iterator[NodeEvent]:
-            yield from self.history(*kinds) if history else ()
-            yield from later
+        def responses() -> Iterator[pb.StreamEventsResponse]:
+            for event in (*past, None, *later):
+                if event is None:
+                    yield mark
+                elif only.passes(event):
+                    yield pb.StreamEventsResponse(event=event_to_pb(event, self.name))
             self._lab.closed.wait(FOLLOW_LIMIT_S)
 
-        yield stream()
+        yield Feed(responses(), self.name, since)
 
     def close(self) -> None:
         self._lab.closed.set()

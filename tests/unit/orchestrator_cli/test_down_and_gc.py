@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from orchestrator.errors import OrchestratorError, RuntimeUnavailable
 from orchestrator.gc import Leftover
 from tests.unit.orchestrator_cli.conftest import Run
@@ -89,6 +91,24 @@ def test_gc_leaves_images_alone_unless_asked(run: Run, labs: FakeLabs) -> None:
     _rubbish(labs)
     assert run("gc").stdout == "removed lab old-bbbbbb: expired 2026-01-01T00:00:00Z\n"
     assert labs.removed == ["old-bbbbbb"]
+
+
+def test_gc_of_one_lab(run: Run, labs: FakeLabs) -> None:
+    _rubbish(labs)
+    assert run("gc", "default-aaaaaa").stderr == "nothing to remove\n"
+    assert run("gc", "pss-lab-node:abc").stderr == "nothing to remove\n"
+    assert labs.removed == []
+    assert run("gc", "old-bbbbbb", "--images").exit_code == 0
+    assert labs.removed == ["old-bbbbbb"]
+
+
+def test_gc_does_not_claim_what_it_left_alone(run: Run, labs: FakeLabs, monkeypatch: pytest.MonkeyPatch) -> None:
+    _rubbish(labs)
+    monkeypatch.setattr(labs, "remove_leftover", lambda leftover: [])
+    result = run("gc")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "lab old-bbbbbb stays: it is in use again, or somebody else removed it\n"
+    assert json.loads(run("gc", "--json").stdout)["leftovers"] == []
 
 
 def test_gc_dry_run(run: Run, labs: FakeLabs) -> None:

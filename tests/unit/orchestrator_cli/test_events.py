@@ -61,7 +61,8 @@ def test_events_in_the_order_of_time(run: Run) -> None:
         (["--kind", "add", "--kind", "drop"], ["add", "drop"]),
         (["--kind", "pss"], ["pss.forwarded"]),
         (["--filter", "pss"], ["pss.forwarded"]),
-        (["--filter", "pss:0"], []),
+        (["--filter", "pss:0"], ["pss.forwarded"]),
+        (["--filter", "pss:1"], []),
         (["--filter", "bzz:0,1", "--filter", "pss:*"], ["pss.forwarded", "msgsend"]),
         (["--nodes", "n0*"], ["add", "drop"]),
         (["--tail", "2"], ["drop", "msgsend"]),
@@ -96,12 +97,74 @@ def test_what_is_so_now(run: Run, lab: FakeLab) -> None:
     assert first["data"] == {"state": "running", "depth": 1}
 
 
+def test_the_engine_is_asked_once_for_the_states(run: Run, lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[None] = []
+    states = lab.runtime.node_states
+    monkeypatch.setattr(lab.runtime, "node_states", lambda: asked.append(None) or states())
+    assert run("events", "--current", "--tail", "0").exit_code == 0
+    assert len(asked) == 1
+
+
+def test_nodes_are_asked_for_no_more_than_is_shown(run: Run, lab: FakeLab) -> None:
+    run("events", "--tail", "0")
+    assert not [call for call in lab.calls if call[0] == "recall"]
+    run("events", "--tail", "2")
+    assert sorted(call for call in lab.calls if call[0] == "recall") == [
+        ("recall", "alice", 2),
+        ("recall", "bob", 2),
+        ("recall", "n01", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (NodeState.PAUSED, "n01 is paused: its events are missing"),
+        (NodeState.STOPPED, "n01 is stopped: its events are missing"),
+        (NodeState.MISSING, "n01 is missing: its events are missing"),
+    ],
+)
+def test_whose_events_are_missing(run: Run, lab: FakeLab, state: NodeState, says: str) -> None:
+    lab.runtime.states["n01"] = state
+    result = run("events", "--kind", "add,dial")
+    assert result.exit_code == 0
+    assert [line.split()[1] for line in result.stdout.splitlines()] == ["alice"]
+    assert result.stderr.splitlines() == [says]
+    assert run("events", "--nodes", "alice").stderr == ""
+
+
+def test_a_node_that_runs_and_does_not_answer(run: Run, lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = lab.ask
+    monkeypatch.setattr(lab, "ask", lambda question, names=None: ask(question, set(names or lab.running) - {"n01"}))
+    assert run("events").stderr.splitlines() == ["n01 does not answer: its events are missing"]
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--filter", "hive:0"], True),
+        (["--filter", "bzz:0,1"], True),
+        (["--filter", "pss:0"], True),
+        (["--kind", "msgrecv"], True),
+        (["--filter", "foo"], True),
+        (["--filter", "pss"], False),
+        (["--filter", "pss:0", "--kind", "pss"], False),
+        (["--kind", "add"], False),
+        ([], False),
+    ],
+)
+def test_that_messages_are_not_remembered(run: Run, arguments: list[str], said: bool) -> None:
+    assert ("messages are not remembered" in run("events", *arguments).stderr) is said
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (["--kind", "ad"], "did you mean 'add'?"),
         (["--filter", "pss:x"], "expected PROTOCOL or PROTOCOL:CODES"),
         (["--filter", ":1"], "expected PROTOCOL or PROTOCOL:CODES"),
+        (["--filter", "p2p:1"], "connections that begin and end: --kind add,drop"),
         (["--nodes", "alise"], "did you mean 'alice'?"),
     ],
 )
@@ -138,6 +201,18 @@ def test_following_ends_with_ctrl_c(run: Run, lab: FakeLab, monkeypatch: pytest.
     assert shown == ["msgsend", "drop", "add"]
     assert lab.calls[-1] == ("close",)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("events of")]
+
+
+def test_a_protocol_that_nobody_speaks_is_named(run: Run, lab: FakeLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.later = {"bob": [event(9, 1.0, Kind.PSS_QUEUED, protocol="pss")]}
+    shown: list[str] = []
+    monkeypatch.setattr("orchestrator.cli.events._Printer.told", lambda self, told: shown.append(told.event.kind.value))
+    thread = interrupt_when(lambda: bool(shown))
+    result = run("events", "--follow", "--filter", "bz:0", "--filter", "pss:0")
+    thread.join()
+    assert "no connection has a protocol 'bz'; there are: bzz, pss\n" in result.stderr
+    assert "'pss'" not in result.stderr
+    assert shown == ["pss.queued"]
 
 
 def test_following_with_a_wrong_token(run: Run, lab: FakeLab) -> None:

@@ -1,4 +1,4 @@
-"""partition, cut, heal, slow, flaky, slowmo, churn, node pause|unpause|restart, fault show|clear|play."""
+"""partition, cut, heal, slow, flaky, slowmo, churn, node pause|unpause|restart, fault show|clear."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from orchestrator.faults.control import ActiveFault
 from orchestrator.faults.model import Conditions, Fault
 from orchestrator.faults.show import EdgeReport, FaultReport
 from orchestrator.faults.store import FaultState
-from orchestrator.faults.timeline import TimedFault
 from orchestrator.names import select_nodes
 from tests.unit.orchestrator_cli.conftest import Run
 from tests.unit.orchestrator_cli.fakes import FakeLab, FakeLabs
@@ -30,6 +29,8 @@ class FakeFaults:
         self.calls: list[tuple[Any, ...]] = []
         self.known = FaultState(faults=[CUT])
         self.raises: Exception | None = None
+        self.lines: list[str] | None = None
+        """Of a rehearsal."""
         self.found = FaultReport(faults=[], edges=[], paused={}, how_paused="freezer")
 
     def _act(self, verb: str, *given: Any, **options: Any) -> ActiveFault:
@@ -41,14 +42,27 @@ class FakeFaults:
     def partition(self, *groups: str, **options: Any) -> ActiveFault:
         return self._act("partition", *groups, **options)
 
+    def random_partition(self, **options: Any) -> ActiveFault:
+        return self._act("random_partition", **options)
+
+    def rehearsal(self) -> FakeFaults:
+        rehearsal = FakeFaults(self._lab)
+        rehearsal.lines = ["alice: blackhole routes to n01"]
+        rehearsal.calls, rehearsal.known = self.calls, self.known
+        self.calls.append(("rehearsal", {}))
+        return rehearsal
+
     def cut(self, a: str, b: str, **options: Any) -> ActiveFault:
         return self._act("cut", a, b, **options)
 
     def conditions(self, nodes: str, **options: Any) -> ActiveFault:
         return self._act("conditions", nodes, **options)
 
-    def slow_motion(self, delay_s: float) -> ActiveFault:
-        return self._act("slowmo", delay_s)
+    def slow_motion(self, delay_s: float, **options: Any) -> ActiveFault:
+        return self._act("slowmo", delay_s, **options)
+
+    def full_speed(self) -> list[str]:
+        return self.clear(["slowmo"])
 
     def paused(self, nodes: str) -> ActiveFault:
         return self._act("pause", nodes)
@@ -56,8 +70,10 @@ class FakeFaults:
     def unpause(self, nodes: str) -> None:
         self._act("unpause", nodes)
 
-    def note_down(self, nodes: tuple[str, ...], name: str) -> None:
-        self._act("down", nodes, name)
+    def note_down(self, nodes: tuple[str, ...], name: str, ours: set[str], *, numbered: bool) -> str:
+        self._act("down", nodes, name, numbered=numbered)
+        ours.add(noted := f"{name}-{len(self.calls)}")
+        return noted
 
     def apply(self, fault: Fault) -> ActiveFault:
         return self._act("apply", fault.name)
@@ -83,6 +99,7 @@ class FakeFaults:
 def faults(labs: FakeLabs) -> FakeFaults:
     lab = labs.labs["default"]
     lab.faults = FakeFaults(lab)  # type: ignore[attr-defined]
+    lab.rehearsal = lab.faults.rehearsal  # type: ignore[attr-defined]
     return lab.faults  # type: ignore[attr-defined, no-any-return]
 
 
@@ -91,6 +108,49 @@ def test_partition(run: Run, faults: FakeFaults) -> None:
     assert result.exit_code == 0
     assert faults.calls == [("partition", "alice,n0*", "bob", {"name": "split", "silent": True})]
     assert result.stderr == "partition-1: nothing passes between alice | n01\n"
+
+
+def test_a_random_partition(run: Run, faults: FakeFaults) -> None:
+    assert run("partition", "--random", "--seed", "7").exit_code == 0
+    assert run("partition", "--random").exit_code == 0
+    assert faults.calls == [("random_partition", {"seed": 7}), ("random_partition", {})]
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "give groups of nodes, or --random"),
+        (["alice", "--random"], "not both"),
+        (["alice", "--seed", "1"], "--seed is for --random"),
+    ],
+)
+def test_groups_or_chance(run: Run, faults: FakeFaults, words: list[str], error: str) -> None:
+    result = run("partition", *words)
+    assert (result.exit_code, error in result.stderr) == (2, True)
+    assert faults.calls == []
+
+
+@pytest.mark.parametrize(
+    ("words", "verb", "said"),
+    [
+        (["partition", "alice", "bob"], "partition", "partition-1: nothing passes between alice | n01"),
+        (["partition", "--random"], "random_partition", "random_partition-1: nothing passes between alice | n01"),
+        (["cut", "alice", "n01"], "cut", "cut-1: nothing passes between alice and n01"),
+        (["slow", "n01", "--delay", "1s"], "conditions", "conditions-1: alice | n01"),
+        (["flaky", "n01"], "conditions", "conditions-1: alice | n01"),
+        (["slowmo", "1s"], "slowmo", "every node waits 1s before it sends; lab slowmo off ends it"),
+        (["slowmo", "off"], "clear", "it was not in slow motion"),
+        (["heal"], "clear", "healed: cut-1"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else None,
+)
+def test_a_dry_run_says_what_and_does_nothing(
+    run: Run, faults: FakeFaults, words: list[str], verb: str, said: str
+) -> None:
+    result = run(*words, "--dry-run")
+    assert (result.exit_code, result.stdout) == (0, "alice: blackhole routes to n01\n")
+    assert result.stderr == f"dry run: {said}\nnothing was done\n"
+    assert [call[0] for call in faults.calls] == ["rehearsal", verb]
 
 
 def test_cut(run: Run, faults: FakeFaults) -> None:
@@ -146,7 +206,7 @@ def test_quantities_that_are_none(run: Run, faults: FakeFaults, words: list[str]
 
 def test_slow_motion(run: Run, faults: FakeFaults) -> None:
     assert run("slowmo", "500ms").exit_code == 0
-    assert faults.calls == [("slowmo", 0.5, {})]
+    assert faults.calls == [("slowmo", 0.5, {"instead": True})]
     assert run("slowmo", "off").stderr == "it was not in slow motion\n"
 
 
@@ -172,8 +232,10 @@ def test_churn_kills_and_starts_in_turn(run: Run, labs: FakeLabs, faults: FakeFa
         "churn: start n01",
     ]
     done = [call for call in labs.labs["default"].calls if call != ("close",)]
-    assert done == [("kill", "n01"), ("start", "n01")] * 2
-    assert faults.calls == [("down", ("n01",), "churn", {})] * 2
+    assert done == [("kill", "n01")] * 2
+    # Each death is a fault of its own, and who takes that back starts the node.
+    noted = ("down", ("n01",), "churn", {"numbered": True})
+    assert faults.calls == [noted, ("clear", ["churn-1"], {}), noted, ("clear", ["churn-3"], {})]
 
 
 def test_show(run: Run, faults: FakeFaults) -> None:
@@ -210,6 +272,27 @@ def test_show_what_is_not_as_wanted(run: Run, faults: FakeFaults) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "rate 1mbit, and delay 1s besides tc no answer"),
+        ({"astray": Conditions(rate_bps=1e6)}, "rate 1mbit, and rate 1mbit twice tc no answer"),
+        ({"astray": NOTHING, "measured": False}, "as wanted tc connected"),
+        ({"asked": False, "astray": NOTHING, "connected": False}, "not asked tc not connected"),
+    ],
+)
+def test_show_what_is_made_besides(run: Run, faults: FakeFaults, change: dict[str, Any], words: str) -> None:
+    rate = Conditions(rate_bps=1e6)
+    edge = EdgeReport(
+        a="alice", b="n01", wanted=rate, actual=rate, astray=Conditions(delay_s=1.0), how="tc", connected=True
+    )
+    edge = dataclasses.replace(edge, **change)
+    faults.found = FaultReport(faults=[CUT], edges=[edge], paused={}, how_paused="freezer")
+    result = run("fault", "show")
+    assert " ".join(result.stdout.splitlines()[-1].split()) == f"alice > n01 rate 1mbit {words}"
+    assert result.exit_code == (0 if edge.applied else 6)
+
+
 def test_show_nothing(run: Run, faults: FakeFaults) -> None:
     result = run("fault", "show")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no fault\n")
@@ -221,18 +304,3 @@ def test_clear(run: Run, faults: FakeFaults) -> None:
     result = run("fault", "clear", "cut-2")
     assert result.exit_code == 5
     assert result.stderr == "error: no fault 'cut-2'\nhint: faults: cut-1\n"
-
-
-def test_play(run: Run, labs: FakeLabs, faults: FakeFaults) -> None:
-    lab = labs.labs["default"]
-    assert run("fault", "play").exit_code == 5
-    entry = TimedFault(name="cut-1", at_s=0.0, for_s=0.01, fault=CUT)
-    lab.spec = dataclasses.replace(lab.spec, timeline=(entry,))
-    result = run("fault", "play")
-    assert result.exit_code == 0
-    assert [line.split(maxsplit=2)[2] for line in result.stdout.splitlines()] == [
-        "cut-1: cut alice | n01",
-        "cut-1: clear",
-        "cleared cut-1",
-    ]
-    assert [call[:2] for call in faults.calls] == [("apply", "cut-1"), ("clear", ["cut-1"]), ("clear", ["cut-1"])]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.generate import KIND_NAMES
-from orchestrator.generate import KINDS
+from orchestrator.topology import Kind
 from tests.unit.orchestrator_cli.conftest import Run
 
 
@@ -46,7 +46,7 @@ def test_what_is_generated_validates(run: Run, kind: str) -> None:
 
 
 def test_all_kinds_are_named() -> None:
-    assert tuple(str(kind) for kind in KINDS) == KIND_NAMES
+    assert tuple(str(kind) for kind in Kind) == KIND_NAMES
 
 
 def test_generate_with_options(run: Run) -> None:

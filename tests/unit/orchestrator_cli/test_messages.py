@@ -65,6 +65,13 @@ def test_a_message_that_does_not_arrive_as_json(run: Run, labs: FakeLabs) -> Non
     assert (document["delivered"], document["error"]) == (False, "bob did not get it")
 
 
+def test_to_oneself(run: Run, labs: FakeLabs) -> None:
+    result = run("send", "alice", "alice", "hi")
+    assert result.exit_code == 2
+    assert result.stderr == "error: sender and receiver are the same node: alice\nhint: lab send --help\n"
+    assert labs.labs["default"].calls == []
+
+
 @pytest.mark.parametrize("pair", [("alise", "bob"), ("bob", "alise")])
 def test_an_unknown_node_gets_a_suggestion(run: Run, pair: tuple[str, str]) -> None:
     result = run("send", *pair, "hi")

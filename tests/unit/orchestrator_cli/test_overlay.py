@@ -74,7 +74,12 @@ def test_kademlia(run: Run) -> None:
 def test_kademlia_json(run: Run) -> None:
     document = json.loads(run("kademlia", "n01", "--json").stdout)
     assert (document["node"], document["depth"]) == ("n01", 1)
-    assert document["bins"] == [{"po": 1, "connected": ["alice", "bob"], "known": ["abababab", "alice", "bob"]}]
+    assert document["bins"] == [{"po": 1, "connected": ["alice", "bob"], "known": ["ab" * 32]}]
+    assert document["lab"] == "default"
+    ring = json.loads(run("overlay", "--json").stdout)
+    assert ring["lab"] == "default"
+    row = next(row for row in ring["nodes"] if row["name"] == "n01")
+    assert row["bins"] == document["bins"]
 
 
 # -- graph
@@ -91,6 +96,32 @@ def test_graph_of_the_running_lab(run: Run, labs: FakeLabs) -> None:
     lines = run("graph").stdout.splitlines()
     assert lines[0] == "alice -- n01  (stopped)"  # n01 still has it, and says so
     assert lines[-1] == "lab default: 2 of 3 nodes run, 2 of 2 links up"
+
+
+@pytest.mark.parametrize("state", [NodeState.PAUSED, NodeState.STOPPED, NodeState.MISSING])
+def test_graph_calls_a_node_what_status_calls_it(run: Run, labs: FakeLabs, state: NodeState) -> None:
+    states = labs.labs["default"].runtime.states
+    if state is NodeState.MISSING:
+        del states["alice"]
+    else:
+        states["alice"] = state
+    assert run("graph").stdout.splitlines()[0] == f"alice -- n01  ({state})"
+    nodes = json.loads(run("graph", "--json").stdout)["nodes"]
+    assert [(node["running"], node["state"]) for node in nodes] == [
+        (False, str(state)),
+        (True, "running"),
+        (True, "running"),
+    ]
+
+
+def test_graph_of_a_source_that_is_the_name_of_a_running_lab(run: Run, labs: FakeLabs) -> None:
+    labs.add("mine")
+    result = run("graph", "mine")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: no lab file and no stock lab 'mine'\nhint: lab graph --lab mine is about the lab of that name\n"
+    )
+    assert "hint: stock labs: " in run("graph", "theirs").stderr
 
 
 def test_graph_of_a_source(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 from orchestrator.errors import OrchestratorError
@@ -42,6 +43,38 @@ def test_status_json(run: Run, labs: FakeLabs) -> None:
     assert (alice["name"], alice["state"], alice["ready"], alice["peers"]) == ("alice", "running", True, ["n01"])
     assert (alice["rss_bytes"], alice["uptime_s"]) == (60 * 1024 * 1024, 125.0)
     assert (bob["state"], bob["missing"], bob["enode"]) == ("stopped", ["bob is stopped"], None)
+
+
+LONG_AGO, FAR_AWAY = "2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
+
+
+def test_a_lab_that_expired_is_said_to_be_so(run: Run, labs: FakeLabs) -> None:
+    lab = labs.labs["default"]
+    for expires, over in (("", False), (FAR_AWAY, False), (LONG_AGO, True)):
+        lab.spec = dataclasses.replace(lab.spec, expires=expires)
+        result = run("status")
+        assert result.exit_code == 0
+        warning = f"warning: lab default expired at {LONG_AGO}; any lab gc removes it"
+        assert (warning in result.stderr.splitlines()) is over
+        assert "warning" not in result.stdout
+        document = json.loads(run("status", "--json").stdout)
+        assert (document["expires"], document["expired"]) == (expires or None, over)
+        assert (f"{expires} expired" in run("ls").stdout) is over
+        [row] = json.loads(run("ls", "--json").stdout)["labs"]
+        assert (row["expires"], row["expired"]) == (expires, over)
+
+
+def test_ls_has_times_in_one_form_and_those_of_labs_from_elsewhere(run: Run, labs: FakeLabs) -> None:
+    labs.elsewhere.append(dataclasses.replace(elsewhere("other"), created="2026-02-01T00:00:00Z"))
+    here, there = json.loads(run("ls", "--json").stdout)["labs"]
+    assert (here["created"], there["created"]) == ("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")
+    assert "2026-02-01T00:00:00Z" in run("ls").stdout
+
+
+def test_ls_names_the_machine_of_a_lab_of_another(run: Run, labs: FakeLabs) -> None:
+    labs.elsewhere.append(dataclasses.replace(elsewhere("other"), host="big-server-1234abcd"))
+    _, there = json.loads(run("ls", "--json").stdout)["labs"]
+    assert there["where"] == "big-server:/somewhere/.lab/other"
 
 
 def test_ls(run: Run, labs: FakeLabs) -> None:

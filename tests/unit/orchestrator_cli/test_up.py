@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -282,3 +283,11 @@ def test_keep_on_fail_keeps_it(run: Run, labs: FakeLabs, capfd: pytest.CaptureFi
     assert result.exit_code == 130
     assert "is left as it is" in capfd.readouterr().err
     assert "nothing is left" not in result.stderr
+
+
+def test_a_lab_that_has_expired_is_taken_with_a_warning(run: Run, labs: FakeLabs) -> None:
+    lab = labs.add("line3")
+    lab.spec = dataclasses.replace(lab.spec, expires="2020-01-01T00:00:00Z")
+    result = run("up", "line3")
+    assert result.exit_code == 0
+    assert "warning: lab line3 expired at 2020-01-01T00:00:00Z; any lab gc removes it" in result.stderr

@@ -110,19 +110,10 @@ nodes: {alice: {}, n01: {kind: reference, image: other, command: [node]}, bob: {
 """
 
 
-@pytest.mark.parametrize(
-    ("text", "position"),
-    [
-        ("links: [{endpoints: [alice, n01], net: {delay: 1s}}]", "4:35: net"),
-        ("faults: [{at: 1s, shape: {nodes: n01, delay: 1s}}]", "4:19: shape"),
-        ("faults: [{at: 1s, shape: {nodes: alice, delay: 1s, direction: ingress}}]", "4:19: shape"),
-    ],
-)
-def test_nodes_of_kind_reference_have_no_shaper(text: str, position: str) -> None:
-    with pytest.raises(LabFileError, match=f"^{position}: node n01 is of kind reference"):
-        load_lab_file(REFERENCE + text)
-
-
-def test_what_is_sent_to_nodes_of_kind_reference_can_be_shaped_and_they_can_be_cut() -> None:
-    text = "faults: [{at: 1s, cut: [alice, n01]}, {at: 1s, shape: {nodes: alice, delay: 1s}}, {at: 1s, pause: n01}]"
-    assert len(load_lab_file(REFERENCE + text).timeline) == 3
+def test_what_nodes_of_kind_reference_can_is_for_the_kernel_to_say_and_not_for_the_file() -> None:
+    text = """\
+links: [{endpoints: [alice, n01], net: {delay: 1s}}]
+faults: [{at: 1s, cut: [alice, n01]}, {at: 1s, shape: {nodes: n01, rate: 1mbit}}, {at: 1s, pause: n01}]
+"""
+    spec = load_lab_file(REFERENCE + text)
+    assert (len(spec.net), len(spec.timeline)) == (1, 3)

@@ -8,7 +8,15 @@ import pytest
 
 from orchestrator.errors import LabFileError
 from orchestrator.faults.model import Conditions, Fault
-from orchestrator.faults.wanted import NodeFaults, complete_groups, plan, wanted_edges, wanted_nodes
+from orchestrator.faults.tc import Kernel
+from orchestrator.faults.wanted import (
+    NodeFaults,
+    complete_groups,
+    plan,
+    random_halves,
+    wanted_edges,
+    wanted_nodes,
+)
 
 NAMES = ["alice", "n01", "n02", "bob"]
 BLOCKED = Conditions(blocked=True)
@@ -87,11 +95,27 @@ def steps(*arguments: dict[str, NodeFaults], unsure: set[str] | None = None, pro
 
 def test_a_plan_does_only_what_changes() -> None:
     blocked, slow = NodeFaults(frozenset({"bob"})), NodeFaults(shaped={"bob": Conditions(delay_s=0.1)})
-    assert steps({}, {"n01": blocked}) == ["block n01"]
+    assert steps({}, {"n01": blocked}) == ["network n01"]
     assert steps({"n01": blocked}, {"n01": blocked}) == []
-    assert steps({"n01": blocked}, {"n01": slow}) == ["block n01", "shape n01"]
+    assert steps({"n01": blocked}, {"n01": slow}) == ["network n01", "shape n01"]
     assert steps({"n01": slow}, {}) == ["shape n01"]
     assert steps({}, {"n01": NodeFaults(paused=True)}) == ["pause n01"]
+
+
+def test_what_the_kernel_makes_is_no_work_for_the_shaper() -> None:
+    faults = [shape("egress", rate_bps=1e6), shape("egress", peers=("bob",), delay_s=0.1)]
+    kernel = Kernel(htb=True)
+    [node] = wanted_nodes(faults, NAMES, kernel.can).values()
+    rate = Conditions(rate_bps=1e6)
+    assert node == NodeFaults(
+        traffic={"alice": rate, "n02": rate}, shaped={"bob": Conditions(rate_bps=1e6, delay_s=0.1)}
+    )
+    assert steps({}, {"n01": node}) == ["network n01", "shape n01"]
+    assert steps({"n01": node}, {"n01": NodeFaults(shaped=node.shaped)}) == ["network n01"]
+    [node] = wanted_nodes(faults, NAMES, Kernel(htb=True, netem=True).can).values()
+    assert (set(node.traffic), node.shaped) == ({"alice", "n02", "bob"}, {})
+    [node] = wanted_nodes(faults, NAMES).values()
+    assert (set(node.shaped), node.traffic) == ({"alice", "n02", "bob"}, {})
 
 
 def test_where_shapers_block_that_is_one_step() -> None:
@@ -103,13 +127,13 @@ def test_where_shapers_block_that_is_one_step() -> None:
 def test_what_opens_comes_first_and_freezing_last() -> None:
     frozen = NodeFaults(paused=True)
     found = steps({"a": frozen}, {"b": NodeFaults(frozenset({"c"}), {"c": Conditions(delay_s=0.1)}, paused=True)})
-    assert found == ["unpause a", "block b", "shape b", "pause b"]
+    assert found == ["unpause a", "network b", "shape b", "pause b"]
 
 
 def test_nodes_of_which_nobody_knows_are_told_everything() -> None:
-    assert steps({}, {}, unsure={"a"}) == ["unpause a", "block a", "shape a"]
+    assert steps({}, {}, unsure={"a"}) == ["unpause a", "network a", "shape a"]
     assert steps({"a": NodeFaults(paused=True)}, {"a": NodeFaults(paused=True)}, unsure={"a"}) == [
-        "block a",
+        "network a",
         "shape a",
         "pause a",
     ]
@@ -128,3 +152,20 @@ def test_who_is_in_no_group_is_in_the_last_one() -> None:
 def test_groups_that_make_no_sense(groups: list[list[str]], error: str) -> None:
     with pytest.raises(LabFileError, match=error):
         complete_groups(groups, NAMES)
+
+
+def test_random_halves_share_out_who_runs_and_are_the_same_with_the_same_seed() -> None:
+    names = [f"n{index:02}" for index in range(12)]
+    running = set(names[:7])
+    halves = random_halves(names, running, seed=5)
+    assert halves == random_halves(names, running, seed=5)
+    assert len({random_halves(names, running, seed=seed) for seed in range(20)}) > 10
+    for seed in range(20):
+        one, other = random_halves(names, running, seed=seed)
+        assert sorted(one + other) == names
+        assert (len(one), sorted(len(running & set(half)) for half in (one, other))) == (6, [3, 4])
+
+
+def test_one_node_has_no_halves() -> None:
+    with pytest.raises(LabFileError, match="two nodes that run"):
+        random_halves(NAMES, {"bob"}, seed=1)

@@ -87,6 +87,15 @@ def test_what_makes_no_sense(make: LabFactory, arguments: Any, options: Any, tex
         make(*arguments, **options)
 
 
+def test_who_wants_to_look_at_a_lab_that_does_not_come_up_gets_it(make: LabFactory) -> None:
+    looked_at: list[Lab] = []
+    make.failed = looked_at.append
+    lab = make("line3")
+    assert looked_at == []
+    started(lab).options["on_failure"](lab)
+    assert looked_at == [lab]
+
+
 def test_all_go_down_even_if_one_does_not(make: LabFactory) -> None:
     with pytest.raises(OrchestratorError, match="it does not end"), make:
         labs = [started(make(make_spec(name, kind="line", n=2, seed=1))) for name in ("one", "broken", "two")]

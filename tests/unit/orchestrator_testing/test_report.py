@@ -10,6 +10,7 @@ import grpc
 
 from node.control.client import ControlError
 from node.events import Kind, NodeEvent
+from orchestrator.errors import LabNotReady
 from orchestrator.lab import Lab
 from orchestrator.testing.report import MAX_NODES, describe, report_on
 
@@ -62,6 +63,22 @@ def test_nothing_in_it_raises(tmp_path: Path) -> None:
         ("lab broken", "it could not be dumped: disk full"),
     ]
     assert len(sections) == 2 * MAX_NODES + 2
+
+
+def test_a_lab_whose_nodes_cannot_be_reached_at_all(tmp_path: Path) -> None:
+    class GatewaylessLab(BrokenLab):
+        def __init__(self) -> None:
+            self.runtime = self
+            self.spec = SimpleNamespace(name="broken", nodes=[None] * (MAX_NODES + 4))
+
+        @property
+        def nodes(self) -> list[object]:  # type: ignore[override]
+            raise LabNotReady("the lab has no gateway")
+
+    assert report_on([cast(Lab, GatewaylessLab())], tmp_path, "a.py::test_y") == [
+        ("lab broken", "its nodes cannot be asked: the lab has no gateway"),
+        ("lab broken", "it could not be dumped: disk full"),
+    ]
 
 
 def test_a_second_dump_has_a_directory_of_its_own(tmp_path: Path) -> None:

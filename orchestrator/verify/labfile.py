@@ -1,0 +1,81 @@
+"""From the `verify:` of a lab file to what is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.labfile_section import select_at
+from orchestrator.spec import NodeSpec
+from orchestrator.traffic.labfile import check_pairs
+from orchestrator.verify.model import KINDS, Check, Expected
+from orchestrator.verify.sections import DeliverySection, ExpectSection, VerifyEntry
+from orchestrator.yaml_tree import Path, YamlTree
+
+
+def read_checks(tree: YamlTree, entries: Sequence[VerifyEntry], nodes: Sequence[NodeSpec]) -> tuple[Check, ...]:
+    """All checks, in the file's order.
+
+    Raises:
+        LabFileError: with line and column.
+    """
+    read: dict[str, Check] = {}
+    for index, entry in enumerate(entries):
+        path: Path = ("verify", index)
+        if entry.id in read:
+            raise tree.error(f"there are two checks {entry.id!r}", (*path, "id"))
+        read[entry.id] = _read(tree, path, entry, nodes)
+    return tuple(read.values())
+
+
+def _read(tree: YamlTree, path: Path, entry: VerifyEntry, nodes: Sequence[NodeSpec]) -> Check:
+    expect = entry.expect
+    given = [kind for kind in KINDS if getattr(expect, kind) is not None]
+    if len(given) != 1:
+        what = f"has {' and '.join(given)}" if given else "says nothing"
+        raise tree.error(f"expect {what}; expected exactly one of {', '.join(KINDS)}", (*path, "expect"))
+    kind = given[0]
+    place: Path = (*path, "expect", kind)
+    ends, expected, count = _ends(tree, expect, place, nodes), Expected(), 1
+    if expect.delivery is not None:
+        expected = _expected(tree, expect.delivery, place)
+        count = expected.count
+    check = Check(
+        id=entry.id,
+        kind=kind,
+        nodes=ends[0],
+        peers=ends[1],
+        expected=expected,
+        within_s=entry.within,
+        points=entry.points,
+        hint=entry.hint,
+    )
+    if kind != "healthy":
+        check_pairs(tree, check.pairs, count, place)
+    return check
+
+
+def _ends(
+    tree: YamlTree, expect: ExpectSection, path: Path, nodes: Sequence[NodeSpec]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if expect.healthy is not None:
+        return select_at(tree, nodes, expect.healthy, path), ()
+    if expect.delivery is not None:
+        given = expect.delivery
+        return (
+            select_at(tree, nodes, given.from_, (*path, "from")),
+            select_at(tree, nodes, given.to, (*path, "to")),
+        )
+    a, b = (
+        select_at(tree, nodes, end, (*path, index)) for index, end in enumerate(expect.connected or expect.apart or ())
+    )
+    return a, b
+
+
+def _expected(tree: YamlTree, given: DeliverySection, path: Path) -> Expected:
+    most = 1.0 if given.max is None else given.max
+    least = (1.0 if given.max is None else 0.0) if given.min is None else given.min
+    if least > most:
+        raise tree.error("min is more than max", (*path, "min"), of_key=True)
+    return Expected(
+        mode=given.mode, count=given.count, size=given.bytes, min_share=least, max_share=most, max_hops=given.hops
+    )
