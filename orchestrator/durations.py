@@ -36,7 +36,7 @@ def parse_duration(text: str) -> float:
     """
     text = text.strip()
     if not _DURATION.fullmatch(text):
-        example = f", such as {text}s" if text.isascii() and text.isdigit() and len(text) < 10 else ""
+        example = f", such as {text}ms or {text}s" if text.isascii() and text.isdigit() and len(text) < 10 else ""
         raise ValueError(f"expected a duration such as 500ms, 60s or 1m30s, got {text[:40]!r}{_missing_unit(example)}")
     seconds = sum(float(number) * SECONDS_PER_UNIT[unit] for number, unit in _STEP.findall(text))
     if not 0 < seconds <= MAX_DURATION_S:

@@ -7,6 +7,7 @@ either a `topology` or `nodes` with `links`; both come out as the same thing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import networkx as nx
@@ -30,10 +31,11 @@ from orchestrator.labfile_own import read_own
 from orchestrator.labfile_reference import read_reference
 from orchestrator.names import check_lab_name, check_node_name, did_you_mean, expand_range
 from orchestrator.placement import MAX_SEARCH, search_length
-from orchestrator.spec import LabSpec, Link, NodeLimits
+from orchestrator.spec import LabSpec, Link, NodeLimits, NodeSpec
 from orchestrator.topology import MAX_NODES, check_node_count, generate
 from orchestrator.traffic.labfile import read_traffic
 from orchestrator.verify.labfile import read_checks
+from orchestrator.verify.model import Check
 from orchestrator.verify.sections import SECTIONS as VERIFY_SECTIONS
 from orchestrator.yaml_tree import Path, YamlTree, parse_yaml
 
@@ -116,6 +118,20 @@ def load_lab_file(text: str, *, source: str = "", name: str | None = None, seed:
         traffic=read_traffic(tree, file.traffic or (), nodes),
         checks=read_checks(tree, file.verify or (), nodes),
     )
+
+
+def load_checks(text: str, nodes: Sequence[NodeSpec], *, source: str = "") -> tuple[Check, ...]:
+    """What the `verify:` of a file, such as a teacher's, expects of a lab of these nodes; nothing else of it is read.
+
+    Raises:
+        LabFileError: anything wrong with it, with line and column.
+    """
+    tree = parse_yaml(text, source=source)
+    try:
+        file = LabFile.model_validate(tree.data)
+    except ValidationError as error:
+        raise _first_error(tree, error) from None
+    return read_checks(tree, file.verify or (), nodes, of_another_lab=True)
 
 
 # -- nodes and links
@@ -245,7 +261,7 @@ def _explain(tree: YamlTree, problem: dict[str, Any]) -> LabFileError:
     if problem["type"] == "extra_forbidden":
         return _unknown_key(tree, path, key)
     if problem["type"] == "missing":
-        section = f" in {path[-2]!r}" if len(path) > 1 else ""
+        section = f" in {_place(path[:-1])}" if len(path) > 1 else ""
         return tree.error(f"the key {key!r} is missing{section}", path[:-1], hint=_example(key))
     if problem["input"] is None:
         return tree.error(f"{key!r} has no value", path)
@@ -288,6 +304,13 @@ def _unknown_key(tree: YamlTree, path: Path, key: str) -> LabFileError:
 
 def _example(key: str) -> str:
     return {"apiVersion": f"begin the file with apiVersion: {API_VERSION}"}.get(key, "")
+
+
+def _place(path: Path) -> str:
+    """``'topology'``, ``verify[0]``: a section as people would point at it."""
+    if isinstance(path[-1], int):
+        return f"{path[-2]}[{path[-1]}]"
+    return repr(path[-1])
 
 
 def _listed(names: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from pathlib import Path as FilePath
 
 from orchestrator.labfile_model import LabFile, NodeEntry
@@ -11,6 +13,10 @@ from orchestrator.reference import KIND_REFERENCE
 from orchestrator.yaml_tree import Path, YamlTree
 
 KEYS = ("services", "protocols", "protocols_over_pss")
+MAX_MODULE_BYTES = 256 * 1024
+"""Larger modules are left to the nodes: what compiles them here must not keep `lab validate` busy."""
+MAX_MODULES_REMEMBERED = 32
+MAX_LINE_SHOWN_CHARS = 60
 
 
 def read_own(tree: YamlTree, file: LabFile, key: str, entry: NodeEntry) -> OwnCode | None:
@@ -20,7 +26,7 @@ def read_own(tree: YamlTree, file: LabFile, key: str, entry: NodeEntry) -> OwnCo
         key: under which `entry` is in the file's nodes.
 
     Raises:
-        LabFileError: a module is not in the lab file's folder, or the node is of kind reference.
+        LabFileError: a module is not in the lab file's folder or is no Python, or the node is of kind reference.
     """
     given = [name for name in KEYS if getattr(entry, name) is not None]
     if entry.kind == KIND_REFERENCE:
@@ -45,7 +51,39 @@ def read_own(tree: YamlTree, file: LabFile, key: str, entry: NodeEntry) -> OwnCo
 
 def _check_module(tree: YamlTree, folder: FilePath, text: str, path: Path) -> None:
     module = text.partition(":")[0]
-    if module_file(folder, module) is None:
-        near = did_you_mean(module, [file.stem for file in folder.glob("*.py")])
+    file = module_file(folder, module)
+    if file is None:
+        near = did_you_mean(module, [other.stem for other in folder.glob("*.py")])
         hint = near or f"modules are looked for in {folder}, the lab file's folder"
         raise tree.error(f"there is no module {module[:60]!r} beside the lab file", path, hint=hint)
+    if (mistake := _mistake_in(file)) is not None:
+        where = f"{file}:{mistake.lineno}" if mistake.lineno else str(file)
+        shown = (mistake.text or "").strip()[:MAX_LINE_SHOWN_CHARS]
+        hint = f"the line reads {shown!r}" if shown else ""
+        raise tree.error(f"module {module[:60]!r} is broken: {where}: {mistake.msg}", path, hint=hint)
+
+
+def _mistake_in(file: FilePath) -> SyntaxError | None:
+    """Why a file is no Python; None where it is, or where that is left to the node."""
+    try:
+        with file.open("rb") as opened:
+            source = opened.read(MAX_MODULE_BYTES + 1)
+    except OSError:  # who mounts the folder says so
+        return None
+    return _compile(source) if len(source) <= MAX_MODULE_BYTES else None
+
+
+@functools.lru_cache(maxsize=MAX_MODULES_REMEMBERED)  # every node of a lab asks
+def _compile(source: bytes) -> SyntaxError | None:
+    """Compiled and thrown away; nothing of it is run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(source, "module", "exec", dont_inherit=True)
+        except SyntaxError as error:
+            return error.with_traceback(None)
+        except ValueError as error:  # a null byte
+            return SyntaxError(str(error))
+        except (RecursionError, MemoryError):  # nested too deeply for here
+            return None
+    return None

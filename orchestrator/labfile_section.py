@@ -90,4 +90,4 @@ def select_at(tree: YamlTree, nodes: Sequence[NodeSpec], selectors: Sequence[str
     try:
         return tuple(node.name for node in select_nodes(nodes, selectors))
     except UnknownNode as error:
-        raise tree.error(str(error), path, hint=error.hint) from None
+        raise tree.error(str(error), path, hint=error.hint) from error

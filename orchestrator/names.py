@@ -21,8 +21,11 @@ MAX_RANGE_NAMES = 1000
 """Names that one range may stand for; a bridge carries 1023 ports at most."""
 LAB_ID_DIGITS = 6
 """Hex digits after the name in a lab id."""
-RESERVED_NODE_NAMES = frozenset({"localhost"})
-"""A host of this name could not reach itself by it."""
+RESERVED_NODE_NAMES = {
+    "localhost": "the name by which every host means itself",
+    "gateway": "the name of the lab's gateway",
+}
+"""What no node can be called, and why."""
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _RANGE_END = re.compile(r"(?P<prefix>(?:.*[^0-9])?)(?P<digits>[0-9]{1,9})", re.DOTALL)
@@ -45,7 +48,7 @@ def check_node_name(name: str) -> str:
         LabFileError: says what is wrong, with a name that would do as hint.
     """
     if name in RESERVED_NODE_NAMES:
-        raise LabFileError(f"node name {name!r} is reserved")
+        raise LabFileError(f"node name {name!r} is reserved: {RESERVED_NODE_NAMES[name]}", hint="choose another name")
     return _check(name, "node name")
 
 
@@ -106,10 +109,14 @@ def select_nodes(nodes: Sequence[NodeSpec], selectors: Iterable[str]) -> list[No
     return [node for node in nodes if node.name in picked]
 
 
-def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """A question that names the candidate most like `word`; empty if none is."""
+def did_you_mean(word: str, candidates: Iterable[str], *, before: str = "") -> str:
+    """A question that names the candidate most like `word`; empty if none is.
+
+    Args:
+        before: what has to be typed before the candidate.
+    """
     similar = difflib.get_close_matches(word.lower()[:MAX_NAME_CHARS], list(map(str, candidates)), n=1)
-    return f"did you mean {similar[0]!r}?" if similar else ""
+    return f"did you mean {before + similar[0]!r}?" if similar else ""
 
 
 def _check(name: str, what: str) -> str:
@@ -133,7 +140,7 @@ def _matching(nodes: Sequence[NodeSpec], selector: str) -> set[str]:
     key, equals, pattern = selector.partition("=")
     if equals and key == "role":
         found = {node.name for node in nodes if node.role and fnmatchcase(node.role, pattern)}
-        hint = did_you_mean(pattern, {node.role for node in nodes if node.role})
+        hint = did_you_mean(pattern, {node.role for node in nodes if node.role}, before="role=")
     elif equals:
         raise UnknownNode(f"selector {selector!r}: expected a name, a glob or role=ROLE")
     elif _GLOB_CHARS & set(selector):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from orchestrator.faults.play import check_free
 from orchestrator.faults.play import play as play_faults
 from orchestrator.faults.timeline import expand
 from orchestrator.traffic.run import TrafficReport, TrafficRun
@@ -21,7 +22,12 @@ def play(lab: Lab, report: Callable[[float, str], None] = lambda at_s, line: Non
 
     Returns:
         What became of each entry of the traffic.
+
+    Raises:
+        LabFileError: faults of such names are there already; nothing was sent or done.
     """
+    acts = expand(lab.spec.timeline, seed=lab.spec.seed)
+    check_free(lab, acts)
     with TrafficRun(lab, lab.spec.traffic) as traffic:
-        play_faults(lab, expand(lab.spec.timeline, seed=lab.spec.seed), report)
+        play_faults(lab, acts, report)
         return traffic.finish()

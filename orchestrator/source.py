@@ -28,18 +28,28 @@ def resolve(source: str | Path, *, name: str | None = None, seed: int | None = N
         return load_lab_file(sys.stdin.read(), source="<stdin>", name=name, seed=seed)
     path = Path(source)
     if path.suffix in (".yml", ".yaml") or path.is_file():
-        try:
-            return load_lab_file(path.read_text(), source=str(path), name=name, seed=seed)
-        except OSError as error:
-            raise LabFileError(f"{path}: {(error.strerror or str(error)).lower()}") from None
-        except UnicodeDecodeError:
-            raise LabFileError(f"{path}: not a text file") from None
+        return load_lab_file(read_file(path), source=str(path), name=name, seed=seed)
     if str(source) in stock.list_stock():
         return stock.load_stock(str(source), name=name, seed=seed)
-    hint = did_you_mean(str(source), stock.list_stock())
+    beside = f"{source}{LAB_FILE_PATTERN.removeprefix('*')}"
+    hint = f"did you mean {beside!r}?" if Path(beside).is_file() else did_you_mean(str(source), stock.list_stock())
     raise LabFileError(
         f"no lab file and no stock lab {str(source)!r}", hint=hint or "stock labs: " + ", ".join(stock.list_stock())
     )
+
+
+def read_file(path: Path) -> str:
+    """The text of a lab file.
+
+    Raises:
+        LabFileError: it cannot be read.
+    """
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise LabFileError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise LabFileError(f"{path}: not a text file") from None
 
 
 def find_lab_file(directory: Path) -> Path | None:

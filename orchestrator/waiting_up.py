@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import grpc
 
@@ -36,9 +37,14 @@ def wait_until_up(node: NodeHandle, runtime: Runtime, timeout_s: float) -> pb.No
             if left > LOOK_S and not ended and error.code is grpc.StatusCode.DEADLINE_EXCEEDED:
                 continue
             why = "it ended" if ended else error.details
-            last = list(runtime.logs(node.spec, tail=LOG_LINES))
             raise LabNotReady(
-                f"node {node.name} does not come up: {why}; it last said: {last}",
+                f"node {node.name} does not come up: {why}; {_last_words(runtime.logs(node.spec, tail=LOG_LINES))}",
                 # One that ended has said why.
                 hint=DOCTOR_HINT if not ended and error.code in LATE else "",
             ) from None
+
+
+def _last_words(lines: Iterable[str]) -> str:
+    """Lines of a log in one, as errors are, with nothing in it that a terminal would obey."""
+    shown = ["".join(sign if sign.isprintable() else " " for sign in line).strip() for line in lines]
+    return f"it last said: {' | '.join(shown)}" if shown else "it said nothing"

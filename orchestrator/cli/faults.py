@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.cli.arguments import DURATION, NamedOption, Parsed
 from orchestrator.cli.nodes import node_group, opened
-from orchestrator.cli.output import join_words, say
+from orchestrator.cli.output import format_seconds, join_words, say
 from orchestrator.cli.pick import known_node, running_node
 from orchestrator.cli.session import Session, lab_option, pass_session
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orchestrator.lab import Lab
 
 NOTHING = "there was nothing to heal"
+HELPER = "helper "
+"""What the names of helpers begin with among those of what was healed (orchestrator.docker_helper)."""
 INTERRUPTED = "interrupted; taking back what was done"
 OFF = "off"
 
@@ -128,7 +130,14 @@ def heal(session: Session, dry_run: bool, lab_name: str | None) -> None:
     """
     with _faults(session, lab_name, dry=dry_run) as (_, faults):
         healed = faults.heal()
-        _say(dry_run, f"healed: {join_words(healed)}" if healed else NOTHING)
+        _say(dry_run, f"healed: {_counted(healed)}" if healed else NOTHING)
+
+
+def _counted(healed: Sequence[str]) -> str:
+    """Faults by name; how many helpers, as nobody knows those by theirs."""
+    names = [name for name in healed if not name.startswith(HELPER)]
+    helpers = len(healed) - len(names)
+    return join_words(names + [f"{helpers} helper{'' if helpers == 1 else 's'}"] * bool(helpers))
 
 
 def _say(dry: bool, text: str) -> None:
@@ -239,15 +248,22 @@ def churn(
     from orchestrator.faults.play import play
     from orchestrator.faults.timeline import churn_acts
 
-    with opened(session, lab_name) as lab, session.interrupts.cleaning(INTERRUPTED):
+    with opened(session, lab_name) as lab, contextlib.ExitStack() as begun:
         nodes = without(lab.faults.select(selector), lab.faults.select(protect) if protect else ())
         plan = Churn(nodes=nodes, rate_per_s=rate, down_s=down, count=count)
         seed = lab.spec.seed if seed is None else seed
-        play(lab, churn_acts(plan, name="churn", at_s=0.0, seed=seed), _tell)
+        acts = churn_acts(plan, name="churn", at_s=0.0, seed=seed)
+        idle = True
 
+        def tell(at_s: float, line: str) -> None:
+            nonlocal idle
+            if idle:  # from here on there is something to take back
+                begun.enter_context(session.interrupts.cleaning(INTERRUPTED))
+                idle = False
+            click.echo(f"{at_s:7.2f} s  {line}")
 
-def _tell(at_s: float, line: str) -> None:
-    click.echo(f"{at_s:7.2f} s  {line}")
+        say(f"first death in {format_seconds(acts[0].at_s)}; Ctrl-C ends it")
+        play(lab, acts, tell)
 
 
 @node_group.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,19 +11,30 @@ import click
 from orchestrator.cli.arguments import DURATION, NamedOption
 from orchestrator.cli.failures import NothingMatched, describe
 from orchestrator.cli.labs import choose_lab
-from orchestrator.cli.output import json_option, print_json
+from orchestrator.cli.output import join_words, json_option, print_json
 from orchestrator.cli.pick import running_node
 from orchestrator.cli.session import Session, lab_option, pass_session
-from orchestrator.errors import DeliveryFailed
+from orchestrator.errors import DeliveryFailed, OrchestratorError
 
 if TYPE_CHECKING:
-    from orchestrator.lab import Delivery
+    from orchestrator.lab import Delivery, Lab
     from orchestrator.trace import Journey
 
 LAST = "last"
 DIGEST_HEX_DIGITS = 64
+MIN_HEX_DIGITS = 4
+"""Of the beginning of a digest."""
+MORE_HEX_DIGITS = 8
+"""Shown of a digest after a beginning that several have."""
+CANDIDATES_SHOWN = 5
 STDIN = "-"
 MS_PER_S = 1000
+
+
+class AmbiguousDigest(OrchestratorError):
+    """Several messages begin so."""
+
+    exit_code = 2
 
 
 @click.command()
@@ -97,13 +109,14 @@ def send(
 def trace(session: Session, digest: str, lab_name: str | None, as_json: bool) -> None:
     """Show where a message went.
 
-    Who passed it on to whom and why, who dropped it, who took it. DIGEST is what lab send --json shows; "last" is the
-    message sent last.
+    Who passed it on to whom and why, who dropped it, who took it. DIGEST is what lab send --json shows, or its first
+    digits, 4 at least, as lab events shows them; "last" is the message sent last.
     """
     name = choose_lab(session.labs, lab_name)
-    wanted = _parse_digest(digest, session.labs.last_digest(name))
+    digits = _parse_digest(digest, session.labs.last_digest(name))
     lab = session.labs.open(name)
     try:
+        wanted = bytes.fromhex(digits if len(digits) == DIGEST_HEX_DIGITS else _complete(lab, digits))
         journey = lab.trace(wanted)
     finally:
         lab.close()
@@ -142,17 +155,42 @@ def print_path(journey: Journey, receiver: str) -> None:
         click.echo(f"  {hop.sender:<{width}} -> {hop.receiver:<{to_width}} {took}")
 
 
-def _parse_digest(text: str, last: str) -> bytes:
-    """32 bytes from hex, or those of the last message."""
+def _parse_digest(text: str, last: str) -> str:
+    """The hex digits of a digest or its beginning, or those of the last message."""
     if text == LAST:
         if not last:
             raise NothingMatched("no message was sent yet", hint='lab send alice bob "hi"')
         text = last
-    digits = text.removeprefix("0x").lower()
-    try:
-        digest = bytes.fromhex(digits)
-    except ValueError:
-        digest = b""
-    if len(digits) != DIGEST_HEX_DIGITS or not digest:
-        raise click.UsageError(f"{text[:80]!r} is no message digest: expected {DIGEST_HEX_DIGITS} hex digits, or last")
-    return digest
+    digits = text.removeprefix("0x").removesuffix("…").lower()
+    if not re.fullmatch(f"[0-9a-f]{{{MIN_HEX_DIGITS},{DIGEST_HEX_DIGITS}}}", digits):
+        raise click.UsageError(
+            f"{text[:80]!r} is no message digest: expected {DIGEST_HEX_DIGITS} hex digits, or the first of them "
+            f"({MIN_HEX_DIGITS} at least), or last"
+        )
+    return digits
+
+
+def _complete(lab: Lab, digits: str) -> str:
+    """The one digest that nodes remember and that begins so.
+
+    Raises:
+        NothingMatched: nobody remembers one.
+        AmbiguousDigest: there are several.
+    """
+    from node.events import Kind
+
+    kinds = (Kind.PSS_SENT, Kind.PSS_RECEIVED, Kind.PSS_DROPPED)  # the first that a node tells of any message
+    telling = {node.name for node in lab.spec.nodes if node.reference is None}
+    told = lab.ask(lambda node: node.control.history(*kinds), lab.running & telling)
+    found = sorted({event.digest for events in told.values() for event in events if event.digest.startswith(digits)})
+    if not found:
+        silent = sorted(telling - set(told))
+        hint = f"{join_words(silent)} could not be asked" if silent else "lab events --kind pss"
+        raise NothingMatched(f"no node of lab {lab.spec.name} remembers a message that begins with {digits}", hint=hint)
+    if len(found) > 1:
+        shown = [f"{digest[: len(digits) + MORE_HEX_DIGITS]}…" for digest in found]
+        raise AmbiguousDigest(
+            f"{len(found)} messages begin with {digits}: {join_words(shown, limit=CANDIDATES_SHOWN)}",
+            hint="give more of its digits",
+        )
+    return found[0]

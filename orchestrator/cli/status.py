@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.gc import FoundLab
     from orchestrator.lab import NodeStatus
     from orchestrator.spec import LabSpec
+    from orchestrator.state import SavedLab
 
 PEERS_SHOWN = 6
 EXPIRED = "expired"
@@ -40,7 +42,9 @@ def status(session: Session, name: str | None, as_json: bool) -> None:
 
     Exit code 0 if all are as they should be, 6 if not. NAME defaults to the only lab there is.
     """
-    lab = session.labs.open(choose_lab(session.labs, name, how="lab status NAME"))
+    name = choose_lab(session.labs, name, how="lab status NAME")
+    complete = came_up(session.labs.saved().get(name))
+    lab = session.labs.open(name)
     try:
         nodes = lab.status()
         ready = not any(node.reasons for node in nodes)
@@ -49,14 +53,21 @@ def status(session: Session, name: str | None, as_json: bool) -> None:
             document |= {"expires": lab.spec.expires or None, EXPIRED: is_expired(lab.spec.expires)}
             print_json({**document, "nodes": [node_to_json(node) for node in nodes]})
         else:
-            _print_status(nodes)
+            _print_status(nodes if complete else [_without_details(node) for node in nodes])
             links, word = len(lab.spec.links), "ready" if ready else "not ready"
             say(f"lab {lab.spec.name} ({lab.runtime.name}): {len(nodes)} nodes, {links} links, {word}")
+        if not complete:
+            say(f"lab {name}: its lab up did not finish; unless it is still at work, lab up removes it and starts anew")
         warn_if_expired(lab.spec)
     finally:
         lab.close()
     if not ready:
         raise click.exceptions.Exit(EXIT_NOT_READY)
+
+
+def came_up(saved: SavedLab | OrchestratorError | None) -> bool:
+    """Whether a lab that is remembered is one to use; what an interrupted `lab up` left is not."""
+    return saved is not None and getattr(saved, "complete", True)
 
 
 def is_expired(expires: str) -> bool:
@@ -93,6 +104,13 @@ def node_to_json(node: NodeStatus) -> dict[str, Any]:
         document["rss_bytes"] = node.info.rss_bytes or None
         document["uptime_s"] = round(node.info.uptime_s, 3) or None
     return document
+
+
+def _without_details(node: NodeStatus) -> NodeStatus:
+    """How a node of an unfinished lab is: why a call to it failed tells nobody anything."""
+    if node.info is not None or node.state != "running":
+        return node
+    return dataclasses.replace(node, reasons=[f"{node.name} does not answer"])
 
 
 def _print_status(nodes: list[NodeStatus]) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shlex
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,7 @@ from orchestrator.cli.output import json_option, print_json, say
 from orchestrator.cli.plan import choose_spec, plan_to_json, print_plan, source_options
 from orchestrator.cli.progress import Progress, make_progress
 from orchestrator.cli.session import Session, pass_session
-from orchestrator.cli.status import warn_if_expired
+from orchestrator.cli.status import came_up, warn_if_expired
 from orchestrator.errors import DeliveryFailed
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 RUNTIMES = ("auto", "docker", "process")
 MAX_PORT = 65535
+NAMES_A_LAB = ("source", "file", "nodes", "name")
+"""Arguments by which a user says which lab is wanted."""
 
 
 @click.command()
@@ -72,6 +76,8 @@ def up(
         running = _is_up(session, spec)
         print_json(plan_to_json(spec, runtime, running)) if as_json else print_plan(spec, runtime, running)
         return
+    if not any(source[key] for key in NAMES_A_LAB) and not _is_up(session, spec):
+        _tell_of_others(session, spec)
     started = time.monotonic()
     lab, delivery = _bring_up(session, spec, runtime=runtime, port=port, keep=keep_on_fail, greet=not no_send)
     seconds = time.monotonic() - started
@@ -127,8 +133,29 @@ def _bring_up(
 
 def _is_up(session: Session, spec: LabSpec) -> bool:
     """Whether the lab came up before, and is taken as it is; what an interrupted `lab up` left is not."""
-    saved = session.labs.saved().get(spec.name)
-    return saved is not None and getattr(saved, "complete", True)
+    return came_up(session.labs.saved().get(spec.name))
+
+
+def _tell_of_others(session: Session, wanted: LabSpec) -> None:
+    """Say which labs run already: who types `lab up` alone may want one of them."""
+    from orchestrator.state import SavedLab
+
+    for name, saved in session.labs.saved().items():
+        if name != wanted.name and isinstance(saved, SavedLab) and saved.complete:
+            say(f"lab {name} runs here too; to mend that one: {_how_to_mend(saved.spec)}")
+
+
+def _how_to_mend(lab: LabSpec) -> str:
+    """The `lab up` that takes a lab which runs as it is."""
+    from orchestrator.stock import STOCK_DIRECTORY, SUFFIX
+
+    file = Path(lab.source)
+    if file.parent == STOCK_DIRECTORY:
+        stock = file.name.removesuffix(SUFFIX)
+        return f"lab up {stock}" if stock == lab.name else f"lab up {stock} --name {lab.name}"
+    if file.is_file():
+        return f"lab up {shlex.quote(str(file))} --name {lab.name}"
+    return f"the lab up that started it, with --name {lab.name}"
 
 
 def _greet(session: Session, lab: Lab, progress: Progress, *, keep: bool) -> Delivery | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -70,12 +71,13 @@ def verify(
 
 
 def _choose(lab: Lab, ids: tuple[str, ...], tests: str | None) -> tuple[Check, ...]:
+    from orchestrator.labfile import load_checks
     from orchestrator.names import did_you_mean
-    from orchestrator.source import resolve
+    from orchestrator.source import read_file
 
     source, checks = f"lab {lab.spec.name}", lab.spec.checks
     if tests is not None:
-        source, checks = tests, resolve(tests).checks
+        source, checks = tests, load_checks(read_file(Path(tests)), lab.spec.nodes, source=tests)
     known = {check.id: check for check in checks}
     if not known:
         raise NoSuchCheck(f"{source} has nothing to verify", hint="give its lab file a verify:, see docs/lab-files.md")

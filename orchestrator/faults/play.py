@@ -26,7 +26,11 @@ def play(
     Args:
         acts: in order of time.
         report: gets seconds since the beginning, and what happens.
+
+    Raises:
+        LabFileError: as :func:`check_free`, before anything is done; or somebody took a name meanwhile.
     """
+    check_free(lab, acts)
     started = now()
     player = _Player(lab)
     try:
@@ -37,6 +41,19 @@ def play(
     finally:
         if left := player.clear():
             report(now() - started, f"cleared {', '.join(left)}")
+
+
+def check_free(lab: Lab, acts: Sequence[Act]) -> None:
+    """Look whether the acts can have their names; what is numbered takes the next free one anyway.
+
+    Raises:
+        LabFileError: there are faults of such names, as those of a play that was killed.
+    """
+    names = {act.name for act in acts if not act.numbered}
+    taken = [fault.name for fault in lab.faults.state().faults if fault.name in names]
+    if taken:
+        what = "is a fault" if len(taken) == 1 else "are faults"
+        raise LabFileError(f"there {what} {', '.join(map(repr, taken))} already", hint="lab heal")
 
 
 class _Player:

@@ -44,10 +44,12 @@ class EdgeReport:
     """Whether the node can measure round trips; those of kind reference cannot."""
     asked: bool = True
     """Whether the node could be asked at all."""
+    excused: bool = False
+    """It could not, and that is wanted: a fault froze it."""
 
     @property
     def applied(self) -> bool:
-        """Whether it is as wanted."""
+        """Whether it is known to be as wanted."""
         return self.asked and self.wanted == self.actual and not self.astray.shaped
 
 
@@ -63,7 +65,8 @@ class FaultReport:
 
     @property
     def applied(self) -> bool:
-        return all(edge.applied for edge in self.edges) and all(self.paused.values())
+        """Whether all is as wanted, as far as it can be known while some are frozen on purpose."""
+        return all(edge.applied or edge.excused for edge in self.edges) and all(self.paused.values())
 
 
 def report(lab: Lab) -> FaultReport:
@@ -80,6 +83,8 @@ def report(lab: Lab) -> FaultReport:
     def ask(name: str) -> Answer:
         return _ask(lab, name, mute(name, names, closed, askable)) if name in askable else NO_ANSWER
 
+    to_freeze = {node for fault in state.faults if fault.kind == "pause" for node in fault.nodes} & alive
+    paused = {name: states[name] is NodeState.PAUSED for name in sorted(to_freeze)}
     told = dict(zip(concerned, at_once(ask, concerned), strict=True))
     edges = []
     for a in concerned:
@@ -107,15 +112,10 @@ def report(lab: Lab) -> FaultReport:
                     now_s=link.round_trip_s if link is not None and link.round_trip_s else None,
                     measured=lab.spec.node(a).reference is None,
                     asked=asked,
+                    excused=not asked and paused.get(a, False),
                 )
             )
-    paused = {node for fault in state.faults if fault.kind == "pause" for node in fault.nodes} & alive
-    return FaultReport(
-        faults=state.faults,
-        edges=edges,
-        paused={name: states.get(name) is NodeState.PAUSED for name in sorted(paused)},
-        how_paused=hands.how_paused,
-    )
+    return FaultReport(faults=state.faults, edges=edges, paused=paused, how_paused=hands.how_paused)
 
 
 def report_to_json(found: FaultReport) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def report_to_json(found: FaultReport) -> dict[str, Any]:
                 "to": edge.b,
                 "wanted": str(edge.wanted),
                 "actual": str(edge.actual) if edge.asked else None,
-                "applied": edge.applied,
+                "applied": None if edge.excused else edge.applied,
                 "how": edge.how,
                 "also": str(edge.astray) if edge.astray.shaped else None,
                 "connected": edge.connected,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.errors import LabFileError, UnknownNode
 from orchestrator.labfile_section import select_at
 from orchestrator.spec import NodeSpec
 from orchestrator.traffic.labfile import check_pairs
@@ -12,8 +13,13 @@ from orchestrator.verify.sections import DeliverySection, ExpectSection, VerifyE
 from orchestrator.yaml_tree import Path, YamlTree
 
 
-def read_checks(tree: YamlTree, entries: Sequence[VerifyEntry], nodes: Sequence[NodeSpec]) -> tuple[Check, ...]:
+def read_checks(
+    tree: YamlTree, entries: Sequence[VerifyEntry], nodes: Sequence[NodeSpec], *, of_another_lab: bool = False
+) -> tuple[Check, ...]:
     """All checks, in the file's order.
+
+    Args:
+        of_another_lab: the nodes are not those of the file; what is about a node that is not there cannot be checked.
 
     Raises:
         LabFileError: with line and column.
@@ -23,7 +29,20 @@ def read_checks(tree: YamlTree, entries: Sequence[VerifyEntry], nodes: Sequence[
         path: Path = ("verify", index)
         if entry.id in read:
             raise tree.error(f"there are two checks {entry.id!r}", (*path, "id"))
-        read[entry.id] = _read(tree, path, entry, nodes)
+        try:
+            read[entry.id] = _read(tree, path, entry, nodes)
+        except LabFileError as error:
+            if not (of_another_lab and isinstance(error.__cause__, UnknownNode)):
+                raise
+            kind = next(kind for kind in KINDS if getattr(entry.expect, kind) is not None)
+            read[entry.id] = Check(
+                id=entry.id,
+                kind=kind,
+                nodes=(),
+                points=entry.points,
+                hint=entry.hint,
+                impossible=str(error.__cause__),
+            )
     return tuple(read.values())
 
 

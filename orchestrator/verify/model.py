@@ -50,12 +50,16 @@ class Check:
     points: int = DEFAULT_POINTS
     hint: str = ""
     """For whoever fails it."""
+    impossible: str = ""
+    """Why it cannot be made in this lab; it fails then."""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
         return [(a, b) for a in self.nodes for b in self.peers if a != b]
 
     def __str__(self) -> str:
+        if self.impossible:
+            return f"{self.kind}, of nodes that are not here"
         if self.kind == "delivery":
             expected = self.expected
             hops = "" if expected.max_hops is None else f", in at most {expected.max_hops} hops"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 OWN = ROOT / "examples" / "own"
 PAGES = [ROOT / "docs" / name for name in ("own-protocol.md", "testing.md")]
 LANGUAGES = {"python", "yaml", "sh", "text"}
+PYTEST_TIMEOUT_S = 60
 
 page_of = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
 
@@ -50,3 +54,20 @@ def test_names_are_those_that_there_are(path: Path) -> None:
         assert hasattr(expect, name), name
     for name in re.findall(r"(?:examples|tests)/[\w/.]+\w", text):
         assert (ROOT / name).exists(), name
+
+
+def test_the_two_lines_of_pytest_ini_keep_the_warning_away(tmp_path: Path) -> None:
+    [(section, setting)] = re.findall(r"`(\[pytest\])` and\s`([^`]+)`, keeps it away", PAGES[0].read_text())
+    (tmp_path / "pytest.ini").write_text(f"{section}\n{setting}\n")
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(): pass\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=PYTEST_TIMEOUT_S,
+        check=False,
+    )
+    assert "1 passed" in done.stdout
+    assert "Warning" not in done.stdout + done.stderr

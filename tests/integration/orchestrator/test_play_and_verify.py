@@ -170,7 +170,7 @@ def test_a_lab_that_is_as_expected(lab: Lab) -> None:
         (Check(id="x", kind="apart", nodes=("alice",), peers=("mid",), within_s=0.2), "alice is connected with mid"),
         (
             Check(id="x", kind="delivery", nodes=("alice",), peers=("bob",), expected=Expected(max_hops=1)),
-            "3 of 3 messages arrived, in 2 hops at most: alice to bob, digest ",
+            "3 of 3 messages arrived, but one took 2 hops: alice to bob, digest ",
         ),
         (
             Check(
@@ -188,6 +188,11 @@ def test_what_is_not_as_expected_is_named(lab: Lab, check: Check, found: str) ->
     (result,) = lab.verify([check])
     assert not result.passed
     assert result.found.startswith(found)
+
+
+def test_a_check_of_a_node_that_is_not_here_fails(lab: Lab) -> None:
+    (result,) = lab.verify([Check(id="x", kind="healthy", nodes=(), impossible="no node matches 'n09'")])
+    assert (result.passed, result.found) == (False, "no node matches 'n09'")
 
 
 def test_checks_of_nodes_that_are_down_fail(playing: Lab) -> None:

@@ -20,7 +20,7 @@ def test_durations(text: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("60", "the unit is missing, such as 60s"),
+        ("60", "the unit is missing, such as 60ms or 60s"),
         ("", "expected a duration"),
         ("s", "expected a duration"),
         ("-1s", "expected a duration"),

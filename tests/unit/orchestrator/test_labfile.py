@@ -119,7 +119,7 @@ def test_a_lab_need_not_hang_together() -> None:
         (f"seed: abc\n{LINE}", "3:7", "seed: expected a whole number, got 'abc'", ""),
         (f"seed:\n{LINE}", "3:6", "'seed' has no value", ""),
         (f"autoconnect: maybe\n{LINE}", "3:14", "autoconnect: expected true or false, got 'maybe'", ""),
-        (f"ready: {{timeout: 60}}\n{LINE}", "3:18", "timeout: .*the unit is missing, such as 60s", ""),
+        (f"ready: {{timeout: 60}}\n{LINE}", "3:18", "timeout: .*the unit is missing, such as 60ms or 60s", ""),
         (f"defaults: {{mem: 160}}\n{LINE}", "3:17", "mem: .*the unit is missing, such as 160m", ""),
         (f"defaults: {{cpus: nan}}\n{LINE}", "3:18", "cpus: expected a number", ""),
         (f"defaults: {{cpus: 0}}\n{LINE}", "3:18", "cpus: input should be greater than 0", ""),

@@ -56,9 +56,11 @@ def test_a_bad_name_comes_with_one_that_would_do() -> None:
     assert caught.value.hint == "'my-lab-2' would do"
 
 
-def test_localhost_is_no_node() -> None:
-    with pytest.raises(LabFileError, match="reserved"):
-        check_node_name("localhost")
+@pytest.mark.parametrize(("name", "why"), [("localhost", "means itself"), ("gateway", "the name of the lab's gateway")])
+def test_names_that_no_node_can_have(name: str, why: str) -> None:
+    with pytest.raises(LabFileError, match=f"node name '{name}' is reserved: .*{why}"):
+        check_node_name(name)
+    assert check_lab_name(name) == name
 
 
 def test_lab_id_tells_checkouts_apart() -> None:
@@ -130,7 +132,8 @@ def test_selectors(selectors: list[str], picked: list[str]) -> None:
     [
         ("alcie", "did you mean 'alice'?"),
         ("x*", "nodes: alice, n01, n02"),
-        ("role=rely", "did you mean 'relay'?"),
+        ("role=rely", "did you mean 'role=relay'?"),
+        ("role=qqq", "nodes: alice, n01, n02"),
         ("color=red", ""),
     ],
 )

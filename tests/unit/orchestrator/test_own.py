@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from orchestrator import compose
+from orchestrator import compose, labfile_own
 from orchestrator.cli.plan import choose_spec
 from orchestrator.engine import Engine
 from orchestrator.errors import LabFileError, PreflightError
@@ -82,6 +82,38 @@ def test_mistakes_have_a_place(folder: Path, body: str, place: str, text: str, h
         load(folder, f"topology: {{kind: line, n: 3}}\ndefaults: {{{body}}}\n")
     assert f"{caught.value.line}:{caught.value.column}" == place
     assert hint in caught.value.hint
+
+
+OWN_LINE = "topology: {kind: line, n: 3}\ndefaults: {services: [gossip:A]}\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "why", "hint"),
+    [
+        (b"x = 1\n    def f(:\n", r"gossip\.py:2: unexpected indent", "the line reads 'def f(:'"),
+        (b"\nreturn 1\n", r"gossip\.py:2: 'return' outside function", ""),
+        (b"x = '\xff'\n", r"gossip\.py.*utf-8", ""),
+        (b"x = 1\0\n", r"gossip\.py.*null bytes", ""),
+    ],
+)
+def test_a_module_that_is_no_python_is_said_to_be_so(folder: Path, source: bytes, why: str, hint: str) -> None:
+    (folder / "gossip.py").write_bytes(source)
+    with pytest.raises(LabFileError, match=f"module 'gossip' is broken: .*{why}") as caught:
+        load(folder, OWN_LINE)
+    assert (caught.value.line, caught.value.column) == (4, 23)
+    assert hint in caught.value.hint
+    (folder / "gossip.py").write_text("mended = True\n")
+    assert load(folder, OWN_LINE).node("alice").own is not None
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["'\\d'\n", f"x = {'-' * 100_000}1\n", f"def f(:\n{'#' * labfile_own.MAX_MODULE_BYTES}"],
+    ids=["warning", "deep", "large"],
+)
+def test_what_only_the_node_can_tell_is_left_to_it(folder: Path, source: str) -> None:
+    (folder / "gossip.py").write_text(source)
+    assert load(folder, OWN_LINE).node("alice").own is not None
 
 
 def test_a_node_of_another_make_loads_nothing(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import LabFileError
-from orchestrator.labfile import load_lab_file
+from orchestrator.labfile import load_checks, load_lab_file
 from orchestrator.shot import NUMBER_BYTES, Result, Shot, Tally
 from orchestrator.spec import LabSpec, Readiness
 from orchestrator.state import SavedLab, StateDir
@@ -83,7 +83,7 @@ def test_a_saved_lab_has_them_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "where", "why"),
     [
-        ("traffic: [{from: alice}]", "4:11", "the key 'to' is missing"),
+        ("traffic: [{from: alice}]", "4:11", "the key 'to' is missing in traffic[0]"),
         ("traffic: [{from: alice, to: bbo}]", "4:29", "no node matches 'bbo'"),
         ("traffic: [{from: alice, to: alice}]", "4:11", "a node does not write to itself"),
         ("traffic: [{from: alice, to: bob, mode: smoke}]", "4:40", "mode: expected raw, sym or asym, got 'smoke'"),
@@ -98,7 +98,7 @@ def test_a_saved_lab_has_them_too(tmp_path: Path) -> None:
             "4:51",
             "there are two entries called 'a'",
         ),
-        ("verify: [{id: a}]", "4:10", "the key 'expect' is missing"),
+        ("verify: [{id: a}]", "4:10", "the key 'expect' is missing in verify[0]"),
         ("verify: [{id: a, expect: {}}]", "4:26", "expect says nothing; expected exactly one of healthy, connected"),
         ('verify: [{id: a, expect: {healthy: "*", apart: [alice, bob]}}]', "4:26", "expect has healthy and apart"),
         ("verify: [{id: a, expect: {connected: [alice]}}]", "4:38", "connected: expected two nodes"),
@@ -192,3 +192,21 @@ def test_points() -> None:
 )
 def test_a_check_in_words(check: Check, says: str) -> None:
     assert str(check) == says
+
+
+def test_checks_of_a_teacher_are_about_the_lab_that_runs() -> None:
+    """Nothing else of the file is read; what is about a node that is not there fails."""
+    nodes = load(HEAD + LINE).nodes
+    text = f"""{HEAD}nodes: {{other: }}
+verify:
+  - {{id: all, expect: {{healthy: "*"}}}}
+  - {{id: gone, points: 3, hint: look, expect: {{connected: [alice, n09]}}}}
+"""
+    whole, gone = load_checks(text, nodes)
+    assert whole.nodes == ("alice", "n01", "n02", "bob")
+    assert (gone.impossible, gone.points, gone.hint) == ("no node matches 'n09'", 3, "look")
+    assert str(gone) == "connected, of nodes that are not here"
+    with pytest.raises(LabFileError, match="f:3:10: the key 'expect' is missing in verify"):
+        load_checks(f"{HEAD}verify: [{{id: a}}]", nodes, source="f")
+    with pytest.raises(LabFileError, match="expect says nothing"):
+        load_checks(f"{HEAD}verify: [{{id: a, expect: {{}}}}]", nodes)

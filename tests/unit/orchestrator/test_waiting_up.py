@@ -27,6 +27,7 @@ class Fake:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, answers: list[object], states: list[NodeState]) -> None:
         self.control, self.answers, self.states = self, answers, states
+        self.said = ["my last", "  words\x1b[1m\t"]
         self.now, self.timeouts = 100.0, list[float]()
         monkeypatch.setattr("orchestrator.waiting_up.time.monotonic", lambda: self.now)
 
@@ -43,7 +44,7 @@ class Fake:
         return {self.name: self.states.pop(0)}
 
     def logs(self, node: Any, *, tail: int) -> Iterator[str]:
-        yield "my last words"
+        yield from self.said
 
     def wait(self) -> object:
         return waiting_up.wait_until_up(cast(NodeHandle, self), cast(Runtime, self), 5.0)
@@ -70,8 +71,15 @@ def test_it_does_not(
     """Only where nothing better is known, the machine may be the cause."""
     fake = Fake(monkeypatch, answers, states)
     with pytest.raises(
-        LabNotReady, match=rf"alice does not come up: {text}; it last said: \['my last words'\]"
+        LabNotReady, match=rf"^node alice does not come up: {text}; it last said: my last \| words \[1m$"
     ) as failed:
         fake.wait()
     assert failed.value.hint == hint
     assert len(fake.timeouts) == calls
+
+
+def test_one_that_said_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = Fake(monkeypatch, [REFUSED], [NodeState.STOPPED])
+    fake.said = []
+    with pytest.raises(LabNotReady, match=r"alice does not come up: it ended; it said nothing$"):
+        fake.wait()

@@ -156,9 +156,11 @@ class FakeLab:
         self.spec = spec
         self.runtime = FakeRuntime(states=dict.fromkeys(spec.node_names, NodeState.RUNNING))
         self.adopted = False
+        self.complete = True
         self.raises: BaseException | None = None
         self.calls: list[tuple[Any, ...]] = []
         self.reasons: dict[str, list[str]] = {}
+        self.silent: set[str] = set()
         self.smoke_reports: dict[str, SmokeReport] = {}
         self.events: dict[str, list[NodeEvent]] = {}
         self.later: dict[str, list[NodeEvent]] = {}
@@ -201,12 +203,13 @@ class FakeLab:
     def _status(self, node: NodeSpec) -> NodeStatus:
         state, reasons = self.runtime.states[node.name], self.reasons.get(node.name, [])
         info = pb.NodeInfo(overlay=node.overlay, enode="enode://x", rss_bytes=60 * MEGABYTE, uptime_s=125)
+        answers = state is NodeState.RUNNING and node.name not in self.silent
         return NodeStatus(
             name=node.name,
             state=state,
             reasons=reasons,
-            info=info if state is NodeState.RUNNING else None,
-            peers=sorted(self.spec.neighbours(node.name)) if state is NodeState.RUNNING else (),
+            info=info if answers else None,
+            peers=sorted(self.spec.neighbours(node.name)) if answers else (),
         )
 
     def connect(self, a: str, b: str) -> None:
@@ -298,7 +301,12 @@ class FakeLabs:
 
     def saved(self) -> dict[str, SavedLab | OrchestratorError]:
         labs: dict[str, SavedLab | OrchestratorError] = {
-            name: SavedLab(spec=lab.spec, runtime=lab.runtime.name, created="2026-01-01T00:00:00+00:00")
+            name: SavedLab(
+                spec=lab.spec,
+                runtime=lab.runtime.name,
+                created="2026-01-01T00:00:00+00:00",
+                complete=lab.complete,
+            )
             for name, lab in self.labs.items()
         }
         return labs | self.damaged

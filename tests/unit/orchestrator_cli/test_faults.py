@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestrator import labels
+from orchestrator.cli.faults import HELPER, INTERRUPTED
+from orchestrator.docker_helper import remove
 from orchestrator.errors import LabFileError
+from orchestrator.faults.apply import HELPER_ROLE
 from orchestrator.faults.control import ActiveFault
 from orchestrator.faults.model import Conditions, Fault
 from orchestrator.faults.show import EdgeReport, FaultReport
 from orchestrator.faults.store import FaultState
+from orchestrator.faults.timeline import Act
 from orchestrator.names import select_nodes
 from tests.unit.orchestrator_cli.conftest import Run
 from tests.unit.orchestrator_cli.fakes import FakeLab, FakeLabs
@@ -29,6 +38,8 @@ class FakeFaults:
         self.calls: list[tuple[Any, ...]] = []
         self.known = FaultState(faults=[CUT])
         self.raises: Exception | None = None
+        self.helpers: list[str] = []
+        """That somebody left."""
         self.lines: list[str] | None = None
         """Of a rehearsal."""
         self.found = FaultReport(faults=[], edges=[], paused={}, how_paused="freezer")
@@ -83,7 +94,7 @@ class FakeFaults:
         return [fault.name for fault in self.known.faults if names is None or fault.name in names]
 
     def heal(self) -> list[str]:
-        return self.clear()
+        return self.clear() + self.helpers
 
     def state(self) -> FaultState:
         return self.known
@@ -172,6 +183,20 @@ def test_heal(run: Run, faults: FakeFaults) -> None:
     assert run("heal").stderr == "there was nothing to heal\n"
 
 
+def test_heal_counts_helpers(run: Run, faults: FakeFaults) -> None:
+    faults.helpers = ["helper lab-x-fault-n04-e7cccd", "helper lab-x-fault-n05-a7cccd"]
+    assert run("heal").stderr == "healed: cut-1 and 2 helpers\n"
+    faults.known.faults.clear()
+    del faults.helpers[1]
+    assert run("heal").stderr == "healed: 1 helper\n"
+
+
+def test_what_heal_counts_is_called_a_helper() -> None:
+    left = SimpleNamespace(name="lab-x-fault-n04", labels={labels.ROLE: HELPER_ROLE})
+    [name] = remove([left], HELPER_ROLE, only_look=True)  # type: ignore[list-item]
+    assert name.startswith(HELPER)
+
+
 def test_slow(run: Run, faults: FakeFaults) -> None:
     words = ["--delay", "200ms", "--jitter", "10ms", "--rate", "5mbit", "--with", "bob", "--direction", "both"]
     assert run("slow", "n0*", *words).exit_code == 0
@@ -238,6 +263,28 @@ def test_churn_kills_and_starts_in_turn(run: Run, labs: FakeLabs, faults: FakeFa
     assert faults.calls == [noted, ("clear", ["churn-1"], {}), noted, ("clear", ["churn-3"], {})]
 
 
+def test_churn_says_when_the_first_one_dies(run: Run, labs: FakeLabs, faults: FakeFaults) -> None:
+    result = run("churn", "n01", "--rate", "1000/s", "--down", "1ms", "--count", "1")
+    assert result.stderr == "first death in 0.0 s; Ctrl-C ends it\n"
+
+
+@pytest.mark.parametrize("deaths", [0, 1, 2])
+def test_churn_claims_to_take_back_only_what_was_done(
+    run: Run, faults: FakeFaults, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], deaths: int
+) -> None:
+    def play(lab: FakeLab, acts: list[Act], report: Callable[[float, str], None]) -> None:
+        for act in acts[:deaths]:
+            report(act.at_s, str(act))
+        os.kill(os.getpid(), signal.SIGINT)
+        pytest.fail("nobody was interrupted")
+
+    monkeypatch.setattr("orchestrator.faults.play.play", play)
+    result = run("churn", "n01")
+    assert result.exit_code == 128 + signal.SIGINT
+    assert result.stderr.startswith("first death in ")
+    assert capfd.readouterr().err.count(INTERRUPTED) == (deaths > 0)
+
+
 def test_show(run: Run, faults: FakeFaults) -> None:
     edge = EdgeReport(a="alice", b="n01", wanted=BLOCKED, actual=BLOCKED, how="route", connected=False, before_s=0.0012)
     elsewhere = dataclasses.replace(edge, b="bob", before_s=None)
@@ -291,6 +338,15 @@ def test_show_what_is_made_besides(run: Run, faults: FakeFaults, change: dict[st
     result = run("fault", "show")
     assert " ".join(result.stdout.splitlines()[-1].split()) == f"alice > n01 rate 1mbit {words}"
     assert result.exit_code == (0 if edge.applied else 6)
+
+
+def test_show_who_is_frozen_on_purpose(run: Run, faults: FakeFaults) -> None:
+    edge = EdgeReport(
+        a="alice", b="n01", wanted=BLOCKED, actual=NOTHING, how="route", connected=False, asked=False, excused=True
+    )
+    faults.found = FaultReport(faults=[CUT], edges=[edge], paused={"alice": True}, how_paused="freezer")
+    result = run("fault", "show")
+    assert (result.exit_code, "not asked" in result.stdout) == (0, True)
 
 
 def test_show_nothing(run: Run, faults: FakeFaults) -> None:

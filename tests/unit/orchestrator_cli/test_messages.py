@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from node.control.client import ControlError
+from node.events import Kind, NodeEvent
 from orchestrator.errors import DeliveryFailed
 from orchestrator.runtime import NodeState
 from tests.unit.orchestrator_cli.conftest import Run
@@ -131,8 +132,49 @@ def test_trace_of_a_message_that_nobody_remembers(run: Run) -> None:
     assert "no node of lab default remembers message abab" in result.stderr
 
 
-@pytest.mark.parametrize("digest", ["xyz", "ab", "0x" + "ab" * 33, "g" * 64])
+@pytest.mark.parametrize("digest", ["xyz", "ab", "abc…", "abcd..", "0x" + "ab" * 33, "g" * 64])
 def test_trace_of_no_digest(run: Run, digest: str) -> None:
     result = run("trace", digest)
     assert result.exit_code == 2
-    assert "expected 64 hex digits, or last" in result.stderr
+    assert "expected 64 hex digits, or the first of them (4 at least), or last" in result.stderr
+
+
+def event_of(digest: str, kind: Kind = Kind.PSS_RECEIVED) -> NodeEvent:
+    return NodeEvent(seq=1, wall_s=1.0, mono_s=1.0, kind=kind, digest=digest)
+
+
+@pytest.mark.parametrize("beginning", ["0001", "00010203…", "0x00010", DIGEST.hex()[:63], DIGEST.hex() + "…"])
+def test_trace_of_a_digest_that_begins_so(run: Run, labs: FakeLabs, beginning: str) -> None:
+    default = labs.labs["default"]
+    default.events = {
+        "alice": [event_of(DIGEST.hex(), Kind.PSS_SENT), event_of("ff" * 32, Kind.PSS_SENT)],
+        "bob": [event_of(DIGEST.hex()), event_of("")],
+    }
+    result = run("trace", beginning)
+    assert (result.exit_code, "alice -> n01 -> bob" in result.stdout) == (0, True), result.stderr
+    assert default.calls == [("trace", DIGEST), ("close",)]
+
+
+def test_trace_of_a_beginning_that_nobody_remembers(run: Run, labs: FakeLabs) -> None:
+    default = labs.labs["default"]
+    default.events = {"alice": [event_of("ff" * 32)]}
+    result = run("trace", "0001")
+    assert result.exit_code == 5
+    assert result.stderr.startswith("error: no node of lab default remembers a message that begins with 0001\n")
+    default.runtime.states["n01"] = NodeState.STOPPED
+    assert run("trace", "0001").stderr.endswith("\nhint: n01 could not be asked\n")
+
+
+def test_trace_of_a_beginning_that_several_have(run: Run, labs: FakeLabs) -> None:
+    default = labs.labs["default"]
+    known = [event_of(f"abcd{number}{'0' * 59}") for number in range(7)]
+    default.events = {"n01": known[:2], "bob": known[1:2]}
+    result = run("trace", "ABCD")
+    assert result.exit_code == 2
+    assert result.stderr == (
+        "error: 2 messages begin with abcd: abcd00000000… and abcd10000000…\nhint: give more of its digits\n"
+    )
+    default.events["n01"] = known
+    text = run("trace", "abcd").stderr
+    assert "7 messages begin with abcd" in text
+    assert (text.count("…"), "and 2 more" in text) == (5, True)

@@ -136,7 +136,7 @@ def test_what_would_be_checked(run: Run, lab: FakeLab) -> None:
 
 
 def test_the_checks_of_another_file(run: Run, failing: set[str]) -> None:
-    text = "apiVersion: lab/v1\nname: x\ntopology: {kind: line, n: 3}\nverify: [{id: mine, expect: {healthy: bob}}]\n"
+    text = "apiVersion: lab/v1\nname: x\nverify: [{id: mine, expect: {healthy: bob}}]\n"
     Path("mine.lab.yml").write_text(text)
     assert run("verify", "--tests", "mine.lab.yml").stdout == "ok     mine: so it is\n"
     assert run("verify", "--tests", "none.lab.yml").exit_code == 2

@@ -45,6 +45,26 @@ def test_status_json(run: Run, labs: FakeLabs) -> None:
     assert (bob["state"], bob["missing"], bob["enode"]) == ("stopped", ["bob is stopped"], None)
 
 
+def test_a_lab_whose_start_was_killed_is_said_to_be_so(run: Run, labs: FakeLabs) -> None:
+    lab = labs.labs["default"]
+    refused = "bob does not answer: failed to connect to all addresses; last error: UNAVAILABLE"
+    unfinished = "lab default: its lab up did not finish; unless it is still at work, lab up removes it and starts anew"
+    lab.silent, lab.reasons = {"bob"}, {"bob": [refused], "n01": ["n01 is not connected with bob"]}
+    result = run("status")
+    assert refused in result.stdout
+    assert unfinished not in result.stderr
+    lab.complete = False
+    result = run("status")
+    assert result.exit_code == 6
+    assert "n01 is not connected with bob" in result.stdout
+    assert "bob does not answer" in result.stdout
+    assert "UNAVAILABLE" not in result.stdout
+    assert unfinished in result.stderr.splitlines()
+    result = run("status", "--json")
+    assert json.loads(result.stdout)["nodes"][2]["missing"] == [refused]
+    assert unfinished in result.stderr.splitlines()
+
+
 LONG_AGO, FAR_AWAY = "2026-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import DeliveryFailed, LabNotReady, PreflightError, RuntimeUnavailable
+from orchestrator.errors import DeliveryFailed, LabNotReady, OrchestratorError, PreflightError, RuntimeUnavailable
 from tests.unit.orchestrator_cli.conftest import Run
 from tests.unit.orchestrator_cli.fakes import DIGEST, FakeLab, FakeLabs
 
@@ -117,6 +117,13 @@ def test_two_lab_files_here_are_an_error(run: Run) -> None:
     assert "several lab files here: x.lab.yml, y.lab.yml" in result.stderr
 
 
+def test_a_lab_file_by_half_its_name(run: Run) -> None:
+    Path("tab.lab.yml").write_text(LAB_FILE)
+    result = run("up", "tab")
+    assert result.exit_code == 2
+    assert result.stderr == "error: no lab file and no stock lab 'tab'\nhint: did you mean 'tab.lab.yml'?\n"
+
+
 @pytest.mark.parametrize("arguments", [["-f", "x.yml"], ["x.yml"], ["--file", "-"]])
 def test_a_lab_file(run: Run, labs: FakeLabs, arguments: list[str]) -> None:
     Path("x.yml").write_text(LAB_FILE)
@@ -138,6 +145,22 @@ def test_several_labs_make_hints_name_theirs(run: Run, labs: FakeLabs) -> None:
     result = run("up")
     assert 'lab send --lab default bob alice "hi"' in result.stdout
     assert "lab down default" in result.stdout
+
+
+def test_who_names_no_lab_is_told_of_others_that_run(run: Run, labs: FakeLabs) -> None:
+    Path("my x.yml").write_text(LAB_FILE)
+    for arguments in (["line3"], ["line3", "--name", "twin"], ["my x.yml"], ["-n", "4"]):
+        assert "runs here too" not in run("up", *arguments).stderr
+    labs.add("killed").complete = False
+    labs.damaged["broken"] = OrchestratorError("state.json is damaged")
+    told = [line for line in run("up").stderr.splitlines() if "runs here too" in line]
+    assert told == [
+        "lab line3 runs here too; to mend that one: lab up line3",
+        "lab twin runs here too; to mend that one: lab up line3 --name twin",
+        "lab mine runs here too; to mend that one: lab up 'my x.yml' --name mine",
+        "lab line4 runs here too; to mend that one: the lab up that started it, with --name line4",
+    ]
+    assert "runs here too" not in run("up").stderr  # it runs by now: nothing is started
 
 
 def test_a_lab_without_alice_sends_nothing(run: Run, labs: FakeLabs) -> None:
@@ -189,7 +212,7 @@ def test_dry_run_as_json_has_no_secrets(run: Run) -> None:
         (["--topology", "ring"], "--topology needs --nodes"),
         (["line3", "--nodes", "3"], "give one of SOURCE, --file and --nodes"),
         (["--name", "No_Good"], "not DNS-like"),
-        (["--timeout", "60"], "the unit is missing, such as 60s"),
+        (["--timeout", "60"], "the unit is missing, such as 60ms or 60s"),
         (["--port", "70000"], "70000"),
         (["--runtime", "podman"], "podman"),
         (["--bogus"], "no such option '--bogus'"),

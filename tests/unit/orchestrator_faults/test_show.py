@@ -7,6 +7,8 @@ import pytest
 from node.control.gen import control_pb2 as pb
 from orchestrator.faults.apply import round_trips
 from orchestrator.faults.model import Conditions
+from orchestrator.faults.show import report_to_json
+from orchestrator.runtime import NodeState
 from tests.unit.orchestrator_faults.fakes import BOTH, FakeLab, faults
 
 
@@ -23,6 +25,24 @@ def test_a_container_that_stops_while_it_is_asked_was_not_asked(lab: FakeLab) ->
             ("alice", False, False),
             ("bob", False, False),
         }
+
+
+def test_who_is_frozen_on_purpose_need_not_be_asked(lab: FakeLab) -> None:
+    control, _ = faults(lab, BOTH)
+    states = lab.runtime.node_states()
+    with control.cut("alice", "bob"):
+        with control.paused("alice"):
+            states["alice"] = NodeState.PAUSED
+            report = control.report()
+            told = {(edge.a, edge.asked, edge.applied, edge.excused) for edge in report.edges}
+            assert told == {("alice", False, False, True), ("bob", True, True, False)}
+            assert (report.applied, report.paused) == (True, {"alice": True})
+            assert {row["from"]: row["applied"] for row in report_to_json(report)["edges"]} == {
+                "alice": None,
+                "bob": True,
+            }
+        # Now it is frozen, and no fault wants it so.
+        assert not control.report().applied
 
 
 class Probed:
