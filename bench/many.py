@@ -29,7 +29,7 @@ from bench.many_memory import FLOOR_MB, Ballast, available_mb, container_mb, tot
 from bench.overlay import Steps
 from node.control.client import ControlError
 from orchestrator.cli.interrupts import Interrupts
-from orchestrator.doctor.capacity import MB, RESERVE_SHARE, container_cost_mb, estimate, memory_bound
+from orchestrator.doctor.capacity import CONTAINER_COST_MB, MB, RESERVE_SHARE, container_cost_mb, estimate, memory_bound
 from orchestrator.doctor.gather import gather
 from orchestrator.errors import LabFileError, OrchestratorError, RuntimeUnavailable
 from orchestrator.lab import Lab
@@ -80,6 +80,8 @@ class Estimate:
     """What it counts for a node."""
     reserve_mb: float
     """What it leaves alone."""
+    files_mb: int = 0
+    """What a node needs all the time of its image's files; available, as the kernel counts, and yet not to be had."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +100,10 @@ class Memory:
     def lost_per_node(self, nodes: int) -> float:
         return (self.prepared_mb - self.up_mb) / nodes
 
-    def fits(self, nodes: int, reserve_mb: float) -> int | None:
+    def fits(self, nodes: int, reserve_mb: float, files_mb: int) -> int | None:
         """How many nodes fit until only the reserve is left; None if a node costs nothing that could be measured."""
         lost = self.lost_per_node(nodes)
-        return None if lost <= 0 else nodes + int((self.up_mb - reserve_mb) // lost)
+        return None if lost <= 0 else int((self.prepared_mb - reserve_mb) // (lost + files_mb))
 
 
 @dataclass(kw_only=True)
@@ -128,7 +130,7 @@ class Report:
 
     @property
     def fits(self) -> int | None:
-        return self.memory.fits(self.nodes, self.estimate.reserve_mb)
+        return self.memory.fits(self.nodes, self.estimate.reserve_mb, self.estimate.files_mb)
 
     @property
     def complaints(self) -> list[str]:
@@ -194,6 +196,7 @@ def ask_doctor(state_root: Path) -> Estimate:
         memory_nodes=bound.nodes,
         node_mb=cost_mb,
         reserve_mb=RESERVE_SHARE * facts.memory_total_bytes / MB,
+        files_mb=cost_mb - CONTAINER_COST_MB,
     )
 
 
@@ -289,7 +292,7 @@ def table(report: Report) -> str:
         ("available memory", f"{memory.before_mb:.0f} MB before, {memory.up_mb:.0f} up, {memory.down_mb:.0f} after"),
         ("  lowest", f"{memory.lowest_mb:.0f} MB; {guess.reserve_mb:.0f} of {total_mb():.0f} are doctor's reserve"),
         ("  ballast", f"{report.ballast_mb} MB"),
-        ("  lost for a node", f"{lost:.1f} MB, doctor counts {guess.node_mb}"),
+        ("  lost for a node", f"{lost:.1f} MB, and {guess.files_mb} of files it needs; doctor counts {guess.node_mb}"),
         ("doctor's estimate", f"{guess.nodes} nodes, by memory {guess.memory_nodes}"),
         ("  in the way of more", guess.blocker),
     ]

@@ -29,9 +29,10 @@ PORTS_NOT_FOR_NODES = 1
 SUBNET_HOSTS = 2 ** (32 - MIN_PREFIX) - 13
 """Addresses of the largest subnet, less its own, broadcast, the engine's, and those below the first node's."""
 DEFAULT_BACKLOG = 1000
-NEIGHBOURS_PER_NODE = 22
+NEIGHBOURS_PER_NODE = 25
 """Entries of the kernel's neighbour table, of which there is one for all network namespaces: 20 peers of a node in a
-healthy overlay of 48, the gateway, and the gateway's own. In a line or ring it is 4."""
+healthy overlay of 48, the gateway, the gateway's own, and some of peers that came and went: with 46 nodes, 22 each, the
+gateway did not reach all of them any more. In a line or ring it is 4."""
 NEIGHBOURS_FIX = "sudo sysctl -w net.ipv4.neigh.default.gc_thresh3=16384 net.ipv4.neigh.default.gc_thresh2=8192"
 THREADS_PER_NODE = 24
 """Of a container: the node's own, and those of its shim; the kernel counts threads as processes."""

@@ -58,6 +58,12 @@ def test_what_fits_is_what_was_lost_for_a_node_carried_on_to_the_reserve() -> No
     assert "88 %, within 25 %" in table(good)
 
 
+def test_files_that_a_node_needs_are_not_to_be_had_by_others() -> None:
+    needy = report(estimate=dataclasses.replace(report().estimate, files_mb=10))
+    assert needy.fits == 20
+    assert "40.0 MB, and 10 of files it needs; doctor counts 50" in table(needy)
+
+
 def test_an_estimate_that_is_too_small_and_one_that_cannot_be_judged() -> None:
     assert "72 %, not within 25 %" in table(report(estimate=dataclasses.replace(report().estimate, memory_nodes=18)))
     nothing_lost = report(memory=dataclasses.replace(report().memory, up_mb=2001.0))

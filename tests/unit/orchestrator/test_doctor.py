@@ -222,12 +222,12 @@ def test_limits_decide_on_a_large_one(sysctl: dict[str, int], nodes: int, what: 
 
 def test_a_small_neighbour_table_is_in_the_way_of_overlays_only() -> None:
     facts = replace(GOOD, sysctl={"net.ipv4.neigh.default.gc_thresh3": 1024}, neighbours_used=144)
-    assert estimate(facts).nodes == 880 // NEIGHBOURS_PER_NODE == 40
+    assert estimate(facts).nodes == 880 // NEIGHBOURS_PER_NODE == 35
     assert estimate(facts).at_most > 100
     found = judge(facts, nodes=48)
     assert not found.refused
     assert (found.findings[-1].level, found.findings[-1].topic) == (Level.WARN, "capacity")
-    assert "48 nodes do not fit: about 40 do; net.ipv4.neigh" in found.findings[-1].text
+    assert "48 nodes do not fit: about 35 do; net.ipv4.neigh" in found.findings[-1].text
     assert "sysctl -w net.ipv4.neigh.default.gc_thresh3" in found.findings[-1].fix
     assert judge(facts, nodes=500).findings[-1].level is Level.REFUSE
 
