@@ -26,6 +26,8 @@ IN_FLIGHT = 8
 QUIET_S = 0.5
 """A message that comes twice comes within this time of the first: copies take other ways at the same speed."""
 TOPIC_SUFFIX_BYTES = 8
+NOT_ANSWERED = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "UNKNOWN"})
+"""gRPC status of a node that may or may not have got the call."""
 
 Pair = tuple[str, str]
 """Sender and receiver."""
@@ -74,13 +76,16 @@ class Exchange:
 
     def send(self, result: Result) -> None:
         """Hand a message to its sender; what cannot be sent says why."""
-        shot = result.shot
         result.sent_at = time.monotonic()
         try:
-            target = self._lab[shot.receiver]
-            digest = self._lab[shot.sender].control.send(
-                MODES[self._mode], self._topic, shot.payload, key_id=self._key(_pair(result)), address=target.overlay
-            )
+            try:
+                digest = self._send(result)
+            except ControlError as error:
+                self._keys.pop(_pair(result), None)
+                if error.code.name in NOT_ANSWERED:
+                    raise
+                # It answers, and refuses: a sender that was started again knows nothing of keys.
+                digest = self._send(result)
         except ControlError as error:
             result.error = str(error)
             return
@@ -107,6 +112,13 @@ class Exchange:
         with self._changed:
             while self._changed.wait_for(self._more(), QUIET_S):
                 continue
+
+    def _send(self, result: Result) -> bytes:
+        shot = result.shot
+        target = self._lab[shot.receiver]
+        return self._lab[shot.sender].control.send(
+            MODES[self._mode], self._topic, shot.payload, key_id=self._key(_pair(result)), address=target.overlay
+        )
 
     def _key(self, pair: Pair) -> str:
         """The key id to send with, after giving both what they need to know of each other.

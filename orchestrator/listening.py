@@ -52,10 +52,12 @@ def listening(
             except ControlError as error:
                 if not begun.is_set():
                     refused.append(error)
-                    begun.set()
                     return
-            except ValueError:  # gRPC, of a channel that was closed meanwhile
+            except ValueError as error:  # gRPC, of a channel that was closed meanwhile
+                refused.append(error)
                 return
+            finally:
+                begun.set()
             lost()
             ending.wait(RETRY_S)
 

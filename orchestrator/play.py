@@ -28,6 +28,7 @@ def play(lab: Lab, report: Callable[[float, str], None] = lambda at_s, line: Non
     """
     acts = expand(lab.spec.timeline, seed=lab.spec.seed)
     check_free(lab, acts)
+    reports: list[TrafficReport] = []
     with TrafficRun(lab, lab.spec.traffic) as traffic:
-        play_faults(lab, acts, report)
-        return traffic.finish()
+        play_faults(lab, acts, report, until=lambda: reports.extend(traffic.finish()))
+    return reports

@@ -1,8 +1,8 @@
 """Shapes of labs: line, ring, star, full, tree, random, smallworld, kademlia.
 
 Graphs come from networkx. The two nodes farthest from each other are called alice and bob, so that a message between
-them takes the longest way the shape has; the others are n01, n02 and so on. In `kademlia` links follow from addresses:
-they are those that the overlay itself would make.
+them takes the longest way the shape has; the others are n01, n02 and so on. Not so in `kademlia`, where
+links follow from addresses, and these from names: they are those that the overlay itself would make.
 """
 
 from __future__ import annotations

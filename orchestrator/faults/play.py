@@ -18,6 +18,7 @@ def play(
     acts: Sequence[Act],
     report: Callable[[float, str], None] = lambda at_s, line: None,
     *,
+    until: Callable[[], object] = lambda: None,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
@@ -26,6 +27,7 @@ def play(
     Args:
         acts: in order of time.
         report: gets seconds since the beginning, and what happens.
+        until: called after the last act; what has no end of its own lasts until it returns.
 
     Raises:
         LabFileError: as :func:`check_free`, before anything is done; or somebody took a name meanwhile.
@@ -38,6 +40,7 @@ def play(
             sleep(max(0.0, started + act.at_s - now()))
             report(now() - started, str(act))
             player.do(act)
+        until()
     finally:
         if left := player.clear():
             report(now() - started, f"cleared {', '.join(left)}")

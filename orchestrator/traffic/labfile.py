@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.errors import UnknownNode
 from orchestrator.labfile_section import select_at
 from orchestrator.spec import NodeSpec
-from orchestrator.traffic.model import MAX_MESSAGES, Traffic
+from orchestrator.traffic.model import MAX_BYTES, MAX_MESSAGES, Traffic
 from orchestrator.traffic.sections import TrafficEntry
 from orchestrator.yaml_tree import Path, YamlTree
 
@@ -35,18 +36,21 @@ def read_traffic(tree: YamlTree, entries: Sequence[TrafficEntry], nodes: Sequenc
             timeout_s=entry.timeout,
             min_share=entry.min,
         )
-        check_pairs(tree, traffic.pairs, traffic.count, path)
+        check_pairs(tree, traffic.pairs, traffic.count, traffic.size, path)
         read[name] = traffic
     return tuple(read.values())
 
 
-def check_pairs(tree: YamlTree, pairs: Sequence[tuple[str, str]], count: int, path: Path) -> None:
+def check_pairs(tree: YamlTree, pairs: Sequence[tuple[str, str]], count: int, size: int, path: Path) -> None:
     """Whether there is anybody to write to, and not too much to write.
 
     Raises:
         LabFileError: with line and column.
     """
     if not pairs:
-        raise tree.error("a node does not write to itself: no pair is left", path, hint="name another node in to:")
+        message = "a node does not write to itself: no pair is left"
+        raise tree.error(message, path, hint="name another node in to:") from UnknownNode(message)
     if (messages := len(pairs) * count) > MAX_MESSAGES:
         raise tree.error(f"{len(pairs)} pairs make {messages} messages, more than {MAX_MESSAGES}", path)
+    if messages * size > MAX_BYTES:
+        raise tree.error(f"{messages} messages of {size} bytes are more than {MAX_BYTES} bytes", path)

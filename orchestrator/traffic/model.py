@@ -15,7 +15,8 @@ DEFAULT_MODE: Mode = "asym"
 MAX_ENTRIES = 100
 """Of traffic in a lab file."""
 MAX_MESSAGES = 100_000
-"""Of one entry, over all its pairs: each is remembered until the end of the play."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Of one entry, over all its pairs: each message is remembered until the end of the play; ours."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,19 +54,14 @@ class TrafficRun:
     """Begins to send when its block begins; what is left is dropped when the block ends early."""
 
     def __init__(self, lab: Lab, entries: Sequence[Traffic]) -> None:
-        self._entries = [
-            (entry, [Result(timed.shot) for timed in expand(entry, seed=lab.spec.seed)]) for entry in entries
-        ]
+        planned = [(entry, expand(entry, seed=lab.spec.seed)) for entry in entries]
+        self._entries = [(entry, [Result(timed.shot) for timed in shots]) for entry, shots in planned]
         self._exchanges = [
             Exchange(lab, results, entry.mode, listeners=sorted(set(entry.receivers)), ways=False)
             for entry, results in self._entries
         ]
         self._due = sorted(
-            (
-                (timed.at_s, which, timed.shot.number)
-                for which, entry in enumerate(entries)
-                for timed in expand(entry, seed=lab.spec.seed)
-            ),
+            (timed.at_s, which, timed.shot.number) for which, (_, shots) in enumerate(planned) for timed in shots
         )
         self._ending = threading.Event()
         self._stack = contextlib.ExitStack()

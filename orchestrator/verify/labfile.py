@@ -39,6 +39,7 @@ def read_checks(
                 id=entry.id,
                 kind=kind,
                 nodes=(),
+                within_s=entry.within,
                 points=entry.points,
                 hint=entry.hint,
                 impossible=str(error.__cause__),
@@ -54,10 +55,9 @@ def _read(tree: YamlTree, path: Path, entry: VerifyEntry, nodes: Sequence[NodeSp
         raise tree.error(f"expect {what}; expected exactly one of {', '.join(KINDS)}", (*path, "expect"))
     kind = given[0]
     place: Path = (*path, "expect", kind)
-    ends, expected, count = _ends(tree, expect, place, nodes), Expected(), 1
+    ends, expected = _ends(tree, expect, place, nodes), Expected()
     if expect.delivery is not None:
         expected = _expected(tree, expect.delivery, place)
-        count = expected.count
     check = Check(
         id=entry.id,
         kind=kind,
@@ -69,7 +69,7 @@ def _read(tree: YamlTree, path: Path, entry: VerifyEntry, nodes: Sequence[NodeSp
         hint=entry.hint,
     )
     if kind != "healthy":
-        check_pairs(tree, check.pairs, count, place)
+        check_pairs(tree, check.pairs, expected.count if expect.delivery else 1, expected.size, place)
     return check
 
 

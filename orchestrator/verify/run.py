@@ -61,7 +61,10 @@ def _healthy(lab: Lab, check: Check) -> tuple[bool, str]:
 
 def _connected(lab: Lab, check: Check) -> tuple[bool, str]:
     def lacks() -> list[str]:
-        there = _connections(lab, check)
+        try:
+            there = _connections(lab, check)
+        except ControlError as error:
+            return [str(error)]
         return [f"{a} is not connected with {b}" for a, b in check.pairs if frozenset((a, b)) not in there]
 
     wrong = _until_none(lacks, check.within_s)
@@ -70,7 +73,10 @@ def _connected(lab: Lab, check: Check) -> tuple[bool, str]:
 
 def _apart(lab: Lab, check: Check) -> tuple[bool, str]:
     def excess() -> list[str]:
-        there = _connections(lab, check)
+        try:
+            there = _connections(lab, check)
+        except ControlError as error:
+            return [str(error)]
         return [f"{a} is connected with {b}" for a, b in check.pairs if frozenset((a, b)) in there]
 
     wrong = _until_none(excess, check.within_s)
@@ -100,16 +106,21 @@ def _delivery(lab: Lab, check: Check) -> tuple[bool, str]:
     tally = Tally.of(results)
     share = tally.delivered / tally.sent
     found = f"{tally.delivered} of {tally.sent} messages arrived"
+    if expected.max_share < 1.0 and (unsent := [result for result in results if result.error]):
+        return False, f"{found}, but not all could be sent: {unsent[0].failure}"
     if not expected.min_share <= share <= expected.max_share:
         return False, f"{found}; {tally.failures[0]}" if tally.failures and share < expected.min_share else found
-    if expected.max_hops is not None:
-        lengths = [(way_length(exchange.parents.get(r.digest, {}), r.shot.sender, r.shot.receiver), r) for r in results]
-        longest, worst = max(lengths, key=lambda one: one[0])
-        if longest > expected.max_hops:
-            ends = f"{worst.shot.sender} to {worst.shot.receiver}"
-            return False, f"{found}, but one took {longest} hops: {ends}, digest {worst.digest}"
-        found += f", in {longest} hops at most"
-    return True, found
+    if expected.max_hops is None:
+        return True, found
+    arrived = [result for result in results if result.seconds is not None]
+    lengths = [(way_length(exchange.parents.get(r.digest, {}), r.shot.sender, r.shot.receiver), r) for r in arrived]
+    if unknown := [result for length, result in lengths if not length]:
+        return False, f"{found}, but the way of {len(unknown)} is not known, as of digest {unknown[0].digest}"
+    longest, worst = max(lengths, key=lambda one: one[0], default=(0, results[0]))
+    if longest > expected.max_hops:
+        ends = f"{worst.shot.sender} to {worst.shot.receiver}"
+        return False, f"{found}, but one took {longest} hops: {ends}, digest {worst.digest}"
+    return True, f"{found}, in {longest} hops at most"
 
 
 _LOOKS: dict[str, Callable[[Lab, Check], tuple[bool, str]]] = {

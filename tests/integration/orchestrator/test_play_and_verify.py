@@ -85,6 +85,32 @@ def test_traffic_and_faults_are_played_together(playing: Lab) -> None:
     assert playing.faults.state().faults == []
 
 
+def test_a_fault_without_an_end_lasts_until_the_traffic_is_through(playing: Lab) -> None:
+    cut = Fault(name="cut", kind="cut", groups=(("mid",), ("bob",)))
+    playing.spec = dataclasses.replace(
+        playing.spec,
+        timeline=(TimedFault(name="cut", at_s=0.0, fault=cut),),
+        traffic=(Traffic(name="t", senders=("alice",), receivers=("bob",), at_s=1.0, count=2, timeout_s=0.4),),
+    )
+    (report,) = playing.play()
+    assert (report.tally.sent, report.tally.delivered) == (2, 0)
+    assert playing.faults.state().faults == []
+
+
+@pytest.mark.parametrize("mode", ["sym", "asym"])
+def test_a_sender_that_comes_back_is_introduced_again(playing: Lab, mode: str) -> None:
+    results = [Result(Shot(number, "alice", "bob", number.to_bytes(4, "big"))) for number in range(2)]
+    with Exchange(playing, results, mode, listeners=["bob"], ways=False) as exchange:
+        playing.kill("alice")
+        exchange.send(results[0])
+        assert results[0].error
+        playing.start("alice")
+        playing.wait_ready()
+        exchange.send(results[1])
+        exchange.wait(results[1], 10.0)
+    assert (results[1].error, results[1].arrivals) == ("", 1)
+
+
 def test_a_play_that_fails_takes_its_faults_back_and_ends_its_traffic(playing: Lab) -> None:
     cut = Fault(name="cut", kind="cut", groups=(("mid",), ("bob",)))
     playing.spec = dataclasses.replace(

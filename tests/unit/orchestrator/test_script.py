@@ -94,6 +94,11 @@ def test_a_saved_lab_has_them_too(tmp_path: Path) -> None:
         ("traffic: [{from: alice, to: bob, coutn: 1}]", "4:34", "unknown key 'coutn'"),
         ('traffic: [{from: "*", to: "*", count: 10000}]', "4:11", "12 pairs make 120000 messages, more than 100000"),
         (
+            "traffic: [{from: alice, to: bob, count: 100000, bytes: 65536}]",
+            "4:11",
+            "100000 messages of 65536 bytes are more than 67108864 bytes",
+        ),
+        (
             "traffic: [{name: a, from: alice, to: bob}, {name: a, from: bob, to: alice}]",
             "4:51",
             "there are two entries called 'a'",
@@ -201,8 +206,10 @@ def test_checks_of_a_teacher_are_about_the_lab_that_runs() -> None:
 verify:
   - {{id: all, expect: {{healthy: "*"}}}}
   - {{id: gone, points: 3, hint: look, expect: {{connected: [alice, n09]}}}}
+  - {{id: alone, expect: {{apart: ["a*", "a*"]}}}}
 """
-    whole, gone = load_checks(text, nodes)
+    whole, gone, alone = load_checks(text, nodes)
+    assert alone.impossible == "a node does not write to itself: no pair is left"
     assert whole.nodes == ("alice", "n01", "n02", "bob")
     assert (gone.impossible, gone.points, gone.hint) == ("no node matches 'n09'", 3, "look")
     assert str(gone) == "connected, of nodes that are not here"
