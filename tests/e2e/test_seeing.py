@@ -99,7 +99,8 @@ def test_send_shows_the_tree_at_once(shell: Shell) -> None:
     # Late duplicates may have come in between; how it began and what came of it stay the same.
     assert sent.stdout.splitlines()[1:4] == again[:3]
     assert sent.stdout.splitlines()[-3:-1] == again[-3:-1]
-    assert "bob: 3 hops; ideal 2: alice -> n02 -> bob; by the rules of pss 3" in sent.stdout
+    # Which of several copies came first is chance, and so is its number of hops.
+    assert re.search(r"bob: \d hops; ideal 2: alice -> n02 -> bob; by the rules of pss 3$", sent.stdout, re.MULTILINE)
     assert "read by: bob" in sent.stdout
 
 
