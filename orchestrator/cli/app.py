@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,6 @@ from orchestrator.cli import (
 from orchestrator.cli.failures import shown
 from orchestrator.cli.installed import InstalledLabs
 from orchestrator.cli.session import Session
-
-# As in __main__: for those who call `lab` from Python.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 EPILOG = """\b
 Exit codes: 0 ok, 1 failed, 2 usage or invalid file, 4 this machine cannot carry it, 5 no such lab,

@@ -70,7 +70,7 @@ def test_nothing_heavy_is_imported_for_help() -> None:
 
 
 def test_grpc_is_told_to_be_quiet_before_it_is_imported() -> None:
-    program = "import os, sys, orchestrator.__main__; print(os.environ['GRPC_VERBOSITY'], 'grpc' in sys.modules)"
+    program = "import os, sys, orchestrator; print(os.environ['GRPC_VERBOSITY'], 'grpc' in sys.modules)"
     environment = {"PATH": ""}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == "NONE False\n"
